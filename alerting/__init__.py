@@ -1,0 +1,1 @@
+"""Decide, purely: what samples mean, who is told, what customers read. `now` is always an argument."""

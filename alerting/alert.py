@@ -1,0 +1,165 @@
+"""An alert: one threshold on one series, `ok → pending → firing → recovering → resolved`."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TypedDict
+
+from alerting.severity import Impact, Severity, worst
+from alerting.thresholds.threshold import LevelThreshold, Threshold
+from alerting.thresholds.verdict import AlertKey, Verdict
+
+
+class AlertState(enum.Enum):
+    """`OK` is a pending alert that came to nothing; `RESOLVED` one that fired and is over."""
+
+    OK = "ok"
+    PENDING = "pending"
+    FIRING = "firing"
+    RECOVERING = "recovering"
+    RESOLVED = "resolved"
+
+    @property
+    def active(self) -> bool:
+        """True while the trouble is there, or not yet surely gone."""
+        return self in (AlertState.FIRING, AlertState.RECOVERING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """`since` is the first bad sample; `breached` says for each level since when it has been without a break.
+
+    `failures` and `goods` count samples in a row; `failures` stops at what the threshold asks for.
+    """
+
+    id: str
+    key: AlertKey
+    state: AlertState
+    severity: Severity
+    impact: Impact
+    since: datetime
+    changed_at: datetime
+    breached: Mapping[Severity, datetime] = field(default_factory=dict)
+    failures: int = 0
+    goods: int = 0
+    good_since: datetime | None = None
+    value: float | None = None
+    message: str = ""
+    error: str = ""
+    fired_at: datetime | None = None
+    resolved_at: datetime | None = None
+    incident: str | None = None
+
+
+def step(alert: Alert | None, verdict: Verdict, threshold: Threshold) -> Alert | None:
+    """Return the alert after `verdict`: the very same object where nothing worth recording changed.
+
+    None stays None while all is well. A pending alert becomes firing once a level has been breached for its
+    `for` and by enough samples in a row; a firing one ends after `recover` good samples over `keep`.
+    """
+    if alert is not None and alert.state in (AlertState.OK, AlertState.RESOLVED):
+        alert = None
+    if alert is None:
+        return _begin(verdict, threshold) if verdict.breached else None
+    if alert.state is AlertState.PENDING:
+        return _ripen(alert, verdict, threshold)
+    return _last(alert, verdict, threshold)
+
+
+class _Words(TypedDict):
+    value: float | None
+    message: str
+    error: str
+
+
+def _begin(verdict: Verdict, threshold: Threshold) -> Alert:
+    top = max(verdict.breached, key=lambda level: level.rank)
+    fresh = Alert(
+        id=str(verdict.key),
+        key=verdict.key,
+        state=AlertState.PENDING,
+        severity=top,
+        impact=threshold.impact,
+        since=verdict.at,
+        changed_at=verdict.at,
+    )
+    return _ripen(fresh, verdict, threshold)
+
+
+def _ripen(alert: Alert, verdict: Verdict, threshold: Threshold) -> Alert:
+    if not verdict.breached:
+        return replace(alert, state=AlertState.OK, changed_at=verdict.at, breached={}, failures=0)
+    breached = _breached(alert, verdict)
+    failures = alert.failures + 1
+    ripe = _ripe(breached, failures, verdict.at, threshold)
+    alert = replace(alert, breached=breached, failures=failures, **_words(verdict))
+    if ripe is None:
+        return replace(alert, severity=max(verdict.breached, key=lambda level: level.rank))
+    return replace(alert, state=AlertState.FIRING, severity=ripe, fired_at=verdict.at, changed_at=verdict.at)
+
+
+def _last(alert: Alert, verdict: Verdict, threshold: Threshold) -> Alert:
+    if not verdict.held:
+        return _recover(alert, verdict, threshold)
+    breached = _breached(alert, verdict)
+    still = [level for level in verdict.held if level.rank <= alert.severity.rank]
+    severity = worst(_ripe(breached, threshold.failures, verdict.at, threshold), *still) or alert.severity
+    same = alert.state is AlertState.FIRING and severity is alert.severity and breached == alert.breached
+    if same and verdict.error_word == alert.error:
+        return alert
+    return replace(
+        alert,
+        state=AlertState.FIRING,
+        severity=severity,
+        breached=breached,
+        changed_at=verdict.at if not same else alert.changed_at,
+        goods=0,
+        good_since=None,
+        **_words(verdict),
+    )
+
+
+def _recover(alert: Alert, verdict: Verdict, threshold: Threshold) -> Alert:
+    good_since = alert.good_since or verdict.at
+    goods = alert.goods + 1
+    over = goods >= threshold.recover and verdict.at - good_since >= threshold.keep
+    state = AlertState.RESOLVED if over else AlertState.RECOVERING
+    if state is alert.state and goods > threshold.recover:
+        return alert  # waiting for `keep` alone: nothing to record
+    return replace(
+        alert,
+        state=state,
+        goods=goods,
+        good_since=good_since,
+        breached={},
+        value=verdict.value,
+        changed_at=verdict.at if state is not alert.state else alert.changed_at,
+        resolved_at=verdict.at if over else None,
+    )
+
+
+def _breached(alert: Alert, verdict: Verdict) -> dict[Severity, datetime]:
+    return {level: alert.breached.get(level, verdict.at) for level in sorted(verdict.breached, key=_rank)}
+
+
+def _rank(level: Severity) -> int:
+    return level.rank
+
+
+def _ripe(
+    breached: Mapping[Severity, datetime], failures: int, at: datetime, threshold: Threshold
+) -> Severity | None:
+    if failures < threshold.failures:
+        return None
+    return worst(*(level for level, since in breached.items() if at - since >= _hold(threshold, level)))
+
+
+def _hold(threshold: Threshold, level: Severity) -> timedelta:
+    return threshold.levels[level].hold if isinstance(threshold, LevelThreshold) else timedelta(0)
+
+
+def _words(verdict: Verdict) -> _Words:
+    return {"value": verdict.value, "message": verdict.message, "error": verdict.error_word}

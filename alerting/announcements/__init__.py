@@ -1,0 +1,1 @@
+"""The outward word to customers."""

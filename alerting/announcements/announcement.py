@@ -1,0 +1,59 @@
+"""An announcement: the outward word to customers about one incident."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+
+class AnnouncementState(enum.Enum):
+    """What customers read. `IDENTIFIED` is said by a person only."""
+
+    INVESTIGATING = "investigating"
+    IDENTIFIED = "identified"
+    MONITORING = "monitoring"
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Update:
+    """One word to customers, in every language of the site."""
+
+    at: datetime
+    state: AnnouncementState
+    text: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announcement:
+    """`page_at`/`push_at` are when the status page and the customers' channels are told; None waits for approval.
+
+    `published_at` and `pushed_at` are when they were. `withdrawn` marks one whose outage was over before
+    anybody was told: it is never shown. `all_clear_at` is when the end may be told, unless it comes back.
+    """
+
+    id: str
+    incident: str
+    services: tuple[str, ...]
+    state: AnnouncementState
+    impact: str
+    began_at: datetime
+    created_at: datetime
+    updates: tuple[Update, ...]
+    expected_recovery_at: datetime | None = None
+    estimated: bool = True
+    """True when the expected time is the configured figure, False when it comes from past recoveries."""
+    next_update_at: datetime | None = None
+    page_at: datetime | None = None
+    push_at: datetime | None = None
+    published_at: datetime | None = None
+    pushed_at: datetime | None = None
+    recovered_at: datetime | None = None
+    all_clear_at: datetime | None = None
+    resolved_at: datetime | None = None
+    lapsed: bool = False
+    withdrawn: bool = False
+    by: str = ""
+    """Who approved it, empty where the policy did."""

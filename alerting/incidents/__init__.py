@@ -1,0 +1,1 @@
+"""Alerts that people handle together, and what keeps them quiet."""

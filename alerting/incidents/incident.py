@@ -1,0 +1,105 @@
+"""An incident: alerts that people handle together, under one number."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from alerting.severity import Severity
+
+
+class IncidentState(enum.Enum):
+    """`RECOVERING`: nothing is bad now, but not surely over. `CLOSED`: too late to reopen under this number."""
+
+    OPEN = "open"
+    RECOVERING = "recovering"
+    RESOLVED = "resolved"
+    CLOSED = "closed"
+
+    @property
+    def active(self) -> bool:
+        """True while people still have to care."""
+        return self in (IncidentState.OPEN, IncidentState.RECOVERING)
+
+
+class EndReason(enum.Enum):
+    """Why an incident ended."""
+
+    RECOVERED = "recovered"
+    FALSE_ALARM = "false_alarm"
+    MERGED = "merged"
+    UNMONITORED = "unmonitored"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledgement:
+    """Somebody said they are on it: who, when, until when, and by what way (link, cli, api)."""
+
+    by: str
+    at: datetime
+    until: datetime
+    via: str = ""
+    reminded_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """The first alert of an incident."""
+
+    service: str | None
+    check: str
+    alert: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """`group` is what made these alerts one incident; `since` the first bad sample, before `opened_at`.
+
+    `alerts` lists the ids of all alerts that ever belonged to it. `quiet` names the silence that mutes it, with
+    its reason. `opening` counts how often this number was opened (1, then +1 for every relapse).
+    """
+
+    id: str
+    group: str
+    title: str
+    state: IncidentState
+    severity: Severity
+    cause: Cause
+    since: datetime
+    opened_at: datetime
+    changed_at: datetime
+    services: tuple[str, ...] = ()
+    alerts: tuple[str, ...] = ()
+    symptoms: tuple[str, ...] = ()
+    host: str = ""
+    owner: str | None = None
+    policy: str | None = None
+    acknowledgement: Acknowledgement | None = None
+    quiet: str = ""
+    opening: int = 1
+    recovering_at: datetime | None = None
+    resolved_at: datetime | None = None
+    closed_at: datetime | None = None
+    reason: EndReason | None = None
+    ticket: str | None = None
+    announcement: str | None = None
+
+    @property
+    def duration(self) -> timedelta | None:
+        """From the first bad sample to the end; None while it lasts."""
+        return self.resolved_at - self.since if self.resolved_at else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line on an incident's timeline. `who` is a person, `nightbell`, or a channel; `data` for machines."""
+
+    id: str
+    incident: str
+    at: datetime
+    event: str
+    text: str
+    who: str = "nightbell"
+    data: Mapping[str, str] = field(default_factory=dict)

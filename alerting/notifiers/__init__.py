@@ -1,0 +1,1 @@
+"""The edge of alerting: kinds of code that deliver one message once."""

@@ -1,0 +1,117 @@
+"""The plan: all that deciding needs to know of the configuration, typed and immutable.
+
+A reload makes a new plan; running escalations keep the steps they began with.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from types import MappingProxyType
+from zoneinfo import ZoneInfo
+
+from alerting.announcements.policy import AnnouncePolicy
+from alerting.oncall.person import Person
+from alerting.oncall.policy import Policy
+from alerting.oncall.rota import Rota
+from alerting.thresholds.threshold import Threshold
+from alerting.tickets.terms import DEFAULT_TERMS, Terms, TicketClass
+
+
+class GroupBy(enum.Enum):
+    """What makes alerts one incident."""
+
+    SERVICE = "service"
+    HOST = "host"
+    CHECK = "check"
+
+
+class Audience(enum.Enum):
+    """Who reads a channel that is not addressed to one person."""
+
+    EVERYONE = "everyone"
+    INTERNAL = "internal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Whose outages these are. `languages` in order: the first is what a missing translation falls back to."""
+
+    name: str
+    zone: ZoneInfo
+    languages: tuple[str, ...]
+    public_url: str
+    """Where links in messages point; no slash at the end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckPlan:
+    """What deciding knows of a check. `host` is the target's host, or this machine's name for host checks.
+
+    `owner` names a rota, `escalation` a policy; None where the configuration has none at all.
+    """
+
+    name: str
+    probe: str
+    host: str
+    thresholds: tuple[Threshold, ...]
+    part: str | None = None
+    services: tuple[str, ...] = ()
+    owner: str | None = None
+    escalation: str | None = None
+    group_by: GroupBy = GroupBy.SERVICE
+    labels: Mapping[str, str] = field(default_factory=dict)
+    runbook: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServicePlan:
+    """What a customer would name, made of checks."""
+
+    id: str
+    title: Mapping[str, str]
+    checks: tuple[str, ...]
+    depends_on: tuple[str, ...] = ()
+    owner: str | None = None
+    escalation: str | None = None
+    public: bool = True
+    announce: AnnouncePolicy = field(default_factory=AnnouncePolicy)
+    expected_recovery: timedelta = timedelta(minutes=30)
+    runbook: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelPlan:
+    """What deciding knows of a channel: an audience, or (None) people with an address on it, or a plain destination."""
+
+    id: str
+    notifier: str
+    needs_address: bool
+    audience: Audience | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The configuration as deciding sees it."""
+
+    site: Site
+    checks: Mapping[str, CheckPlan] = field(default_factory=dict)
+    services: Mapping[str, ServicePlan] = field(default_factory=dict)
+    people: Mapping[str, Person] = field(default_factory=dict)
+    rotas: Mapping[str, Rota] = field(default_factory=dict)
+    policies: Mapping[str, Policy] = field(default_factory=dict)
+    fallback: tuple[str, ...] = ()
+    channels: Mapping[str, ChannelPlan] = field(default_factory=dict)
+    terms: Mapping[TicketClass, Terms] = field(default_factory=lambda: MappingProxyType(dict(DEFAULT_TERMS)))
+    announce_on: tuple[str, ...] = ()
+    """Channels with an audience, in the order in which they are told."""
+    hold_recovery: timedelta = timedelta(minutes=5)
+    """How long recovery must hold before customers hear the all-clear."""
+    next_update: timedelta = timedelta(minutes=30)
+    """How soon customers are promised the next update."""
+    reopen_within: timedelta = timedelta(minutes=15)
+    acknowledged_for: timedelta = timedelta(minutes=30)
+    grace: timedelta = timedelta(minutes=10)
+    """Between the reminder that an acknowledgement ran out and the escalation going on."""

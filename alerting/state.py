@@ -1,0 +1,134 @@
+"""The state of everything that is going on, and the changes a decision makes to it.
+
+A `State` is what is recorded and still matters: what is closed leaves it and stays in the store. Deciding
+reads it and returns `Changes`; they are recorded in one transaction, then applied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from alerting.alert import Alert, AlertState
+from alerting.announcements.announcement import Announcement, AnnouncementState
+from alerting.incidents.incident import Entry, Incident, IncidentState
+from alerting.incidents.silence import Silence
+from alerting.notification import Notification, Receipt
+from alerting.oncall.escalation import Escalation
+from alerting.tickets.ticket import Ticket, TicketState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """A check has worked at least once. Its id is the check's name."""
+
+    id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovery:
+    """How long one past outage of a service lasted, in seconds; what recovery times are expected from."""
+
+    id: str
+    service: str
+    at: datetime
+    seconds: float
+
+
+Record = Alert | Incident | Escalation | Ticket | Announcement | Silence | Notification | Proof | Recovery
+
+RECORDS: Final[tuple[type[Record], ...]] = (
+    Alert,
+    Incident,
+    Escalation,
+    Ticket,
+    Announcement,
+    Silence,
+    Notification,
+    Proof,
+    Recovery,
+)
+
+RECOVERIES_KEPT: Final = 50
+"""Past recoveries kept per service."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What one decision does: records to write, timeline entries to add, receipts to book. All or nothing."""
+
+    records: tuple[Record, ...] = ()
+    entries: tuple[Entry, ...] = ()
+    receipts: tuple[Receipt, ...] = ()
+
+    def __bool__(self) -> bool:
+        """True where there is anything to record."""
+        return bool(self.records or self.entries or self.receipts)
+
+
+def alive(record: Record) -> bool:
+    """True while `record` still bears on decisions."""
+    match record:
+        case Alert(state=state):
+            return state not in (AlertState.OK, AlertState.RESOLVED)
+        case Incident(state=state):
+            return state is not IncidentState.CLOSED
+        case Ticket(state=state):
+            return state is not TicketState.CLOSED
+        case Announcement(state=state, withdrawn=withdrawn):
+            return state is not AnnouncementState.RESOLVED and not withdrawn
+        case Notification(state=state):
+            return state.alive
+        case _:
+            return True
+
+
+@dataclass(slots=True)
+class State:
+    """Records by type and id, and the last number given out per prefix (`INC`, `T`, `A`, `S`, `N`, `E`).
+
+    Notifications stay until their incident leaves, so that it is known who was told.
+    """
+
+    records: dict[type, dict[str, Record]] = field(default_factory=lambda: {kind: {} for kind in RECORDS})
+    numbers: dict[str, int] = field(default_factory=dict)
+
+    def apply(self, changes: Changes) -> None:
+        """Take over recorded changes."""
+        for record in changes.records:
+            table = self.records[type(record)]
+            if alive(record) or isinstance(record, Notification):
+                table[record.id] = record
+            else:
+                table.pop(record.id, None)
+            self._count(record.id)
+            if isinstance(record, Incident) and not alive(record):
+                self._forget(record.id)
+        for entry in changes.entries:
+            self._count(entry.id)
+
+    def _count(self, number: str) -> None:
+        prefix, dash, digits = number.rpartition("-")
+        if dash and digits.isdecimal() and prefix in PREFIXES:
+            self.numbers[prefix] = max(self.numbers.get(prefix, 0), int(digits))
+
+    def _forget(self, incident: str) -> None:
+        self.records[Escalation].pop(incident, None)
+        told = self.records[Notification]
+        for key in [key for key, row in told.items() if _about(row, incident) and not alive(row)]:
+            del told[key]
+
+
+def _about(record: Record, incident: str) -> bool:
+    return isinstance(record, Notification) and record.incident == incident
+
+
+PREFIXES: Final = ("INC", "T", "A", "S", "N", "E", "R")
+
+
+def of(state: State, kind: type[Record]) -> Iterator[Record]:
+    """Iterate over the records of one type."""
+    yield from state.records[kind].values()

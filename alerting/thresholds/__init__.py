@@ -1,0 +1,1 @@
+"""When samples mean trouble, and when no more."""

@@ -1,0 +1,1 @@
+"""The work item of an incident and its clocks."""

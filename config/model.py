@@ -1,0 +1,75 @@
+"""What loading the configuration gives: typed values, ready to run. Nothing here changes after loading."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from alerting.notifiers.api import Notifier
+from alerting.plan import Plan
+from probes.api import Probe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """A configured, scheduled probe. Times in seconds; `timeout` may exceed `every`.
+
+    `fingerprint` changes when anything that bears on probing does: a reload keeps what is unchanged.
+    """
+
+    name: str
+    probe: Probe
+    every: float
+    timeout: float
+    retry_every: float
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """A configured notifier. `timeout` is the deadline of one send in seconds, `parallel` how many run at once."""
+
+    id: str
+    notifier: Notifier
+    timeout: float = 15.0
+    parallel: int = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """Files of a certificate chain and its key, PEM."""
+
+    cert: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where to listen."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listen:
+    """The two listeners: inward (console, API, metrics) and outward (status page, acknowledgement links)."""
+
+    internal: Address
+    public: Address
+    tls: Tls | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The whole configuration. `store` is a SQLAlchemy URL; `state_dir` holds keys, tokens and the SQLite file."""
+
+    path: Path
+    plan: Plan
+    checks: Mapping[str, Check]
+    channels: Mapping[str, Channel]
+    listen: Listen
+    store: str = field(repr=False)
+    state_dir: Path
+    warnings: tuple[str, ...] = ()

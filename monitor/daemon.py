@@ -1,0 +1,56 @@
+"""What the surfaces (API, pages, metrics) may ask of the running daemon. `monitor.app` is the real one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from alerting.inputs import Input
+from alerting.state import State
+from config.model import Config
+from monitor.clock import Clock
+from monitor.store.thread import StoreThread
+from probes.sample import Sample
+
+
+@dataclass(slots=True, kw_only=True)
+class Vitals:
+    """How the daemon itself is doing. `troubles` maps a part (`store`, `config`, …) to what is wrong with it."""
+
+    started_at: datetime
+    ready: bool = False
+    troubles: dict[str, str] = field(default_factory=dict)
+    reload_ok: bool = True
+    reloaded_at: datetime | None = None
+    runs: int = 0
+    skipped: int = 0
+    lateness: float = 0.0
+    """Lateness of the last run in seconds."""
+    loop_lag: float = 0.0
+    decided: int = 0
+    deliveries: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    """Attempts by (channel, state, reason)."""
+
+
+class Daemon(Protocol):
+    """The running daemon, as the surfaces see it."""
+
+    config: Config
+    state: State
+    """What is recorded and still going on. Read only."""
+    samples: Mapping[str, Sample]
+    """The last sample of each check."""
+    store: StoreThread
+    clock: Clock
+    vitals: Vitals
+    ack_key: bytes
+    """Signs acknowledgement links."""
+
+    async def submit(self, given: Input) -> str:
+        """Decide, record, act; return the id of the object the input was about once it is durable.
+
+        Raises Refused where it cannot be carried out, StoreError where it could not be recorded.
+        """
+        ...

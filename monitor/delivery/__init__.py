@@ -1,0 +1,1 @@
+"""Outbox to channel to receipt."""

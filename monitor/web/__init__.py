@@ -1,0 +1,1 @@
+"""HTTP, inward and outward."""

@@ -1,0 +1,1 @@
+"""Observe one target once. Knows nothing of thresholds, schedules or people."""

@@ -1,0 +1,126 @@
+"""What a probe is: one frozen class per kind whose fields are its options, and one method that looks once.
+
+A probe tries once and reports what it saw. It has no deadline, retry, threshold or schedule of its own:
+the caller owns those. To fail means to raise:
+
+    ProbeFailed     the target is bad: the sample is `down` with the error class given
+    (the deadline)  the caller cancelled us: `down`, class `timeout`
+    anything else   we are bad: `unknown`, never a word about the target
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any, ClassVar, Final, Protocol, TypeVar, runtime_checkable
+
+from probes.sample import NO_PARTS, NOTHING, ErrorClass
+from probes.units import Unit
+
+T = TypeVar("T")
+
+LOG_LINES: Final = 100
+LOG_CHARACTERS: Final = 300
+DETAIL_CHARACTERS: Final = 2000
+
+
+class ProbeFailed(Exception):  # noqa: N818 - the field says "the probe failed"
+    """The target is bad. `message` is one line for people; `detail` more evidence, cut to a bound.
+
+    `reading` is what was measured all the same (the status code of a bad answer, the days a certificate has
+    left); None when nothing was.
+    """
+
+    def __init__(
+        self, error: ErrorClass, message: str, *, detail: str = "", reading: Reading | None = None
+    ) -> None:
+        """Keep why, and the evidence in bounded length."""
+        super().__init__(message)
+        self.error = error
+        self.message = message
+        self.detail = detail[:DETAIL_CHARACTERS]
+        self.reading = reading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """A value a kind can report: its unit decides how thresholds are written, `help` what it means.
+
+    `exposed` is the Prometheus name where it differs from the kind's own (node_exporter's or
+    blackbox_exporter's where the meaning is the same).
+    """
+
+    unit: Unit
+    help: str
+    exposed: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What a run that did not fail measured. Every name in it is one of the kind's `METRICS`."""
+
+    values: Mapping[str, float] = field(default=NOTHING)
+    parts: Mapping[str, Mapping[str, float]] = field(default=NO_PARTS)
+    phases: Mapping[str, float] = field(default=NOTHING)
+
+
+class Offload(Protocol):
+    """Runs a blocking call on an executor kept for this use and awaits its answer."""
+
+    def __call__(self, function: Callable[..., T], /, *args: Any) -> Awaitable[T]:
+        """Await `function(*args)` off the event loop."""
+        ...
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """The surroundings of one run: its log, the check's memory, and a way off the event loop.
+
+    `memory` is the check's own between runs (the counters a rate is computed from); it is empty on the
+    first run and after a restart. `offload` runs host calls, `resolve` name look-ups: one executor per use.
+    """
+
+    offload: Offload
+    resolve: Offload
+    memory: dict[str, Any] = field(default_factory=dict)
+    lines: list[str] = field(default_factory=list)
+    phases: dict[str, float] = field(default_factory=dict)
+    started: float = field(default_factory=perf_counter)
+
+    def log(self, line: str) -> None:
+        """Add a line to the run's own account, stamped with the time since its start; bounded."""
+        if len(self.lines) < LOG_LINES:
+            self.lines.append(f"{perf_counter() - self.started:8.4f}s {line[:LOG_CHARACTERS]}")
+
+
+@runtime_checkable
+class Probe(Protocol):
+    """A kind of probe. Fields are options: their annotations and defaults are the schema, the docstring the manual."""
+
+    KIND: ClassVar[str]
+    """The word in `probe:`."""
+    HOST: ClassVar[bool]
+    """True for what is measured on the daemon's own machine."""
+    SCHEMES: ClassVar[tuple[str, ...]]
+    """URL schemes whose short form (`home: https://…`) means this kind."""
+    PART: ClassVar[str | None]
+    """Label under which `parts` are told apart (`mountpoint`, `device`); None for kinds without parts."""
+    METRICS: ClassVar[Mapping[str, Metric]]
+    """Every value the kind can report."""
+    EXAMPLE: ClassVar[Mapping[str, object]]
+    """Options of a working example, as they would stand in YAML."""
+
+    @classmethod
+    def from_url(cls, url: str) -> dict[str, object]:
+        """Return the options which a short form URL stands for. Only called for a scheme in `SCHEMES`."""
+        ...
+
+    @property
+    def target(self) -> str | None:
+        """Host name or address that is observed, for grouping; None for this machine."""
+        ...
+
+    async def probe(self, run: Run) -> Reading:
+        """Look once. Raise ProbeFailed when the target is bad."""
+        ...

@@ -1,0 +1,1 @@
+"""Probes of targets reached over a network."""
