@@ -55,9 +55,9 @@ class Sample:
     at: datetime
     duration: float
     outcome: Outcome
-    values: Mapping[str, float] = field(default=NOTHING)
-    parts: Mapping[str, Mapping[str, float]] = field(default=NO_PARTS)
-    phases: Mapping[str, float] = field(default=NOTHING)
+    values: Mapping[str, float] = field(default_factory=lambda: NOTHING)
+    parts: Mapping[str, Mapping[str, float]] = field(default_factory=lambda: NO_PARTS)
+    phases: Mapping[str, float] = field(default_factory=lambda: NOTHING)
     error: ErrorClass | None = None
     message: str = ""
     log: tuple[str, ...] = ()
