@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from alerting.inputs import Input
+from alerting.notification import Receipt
 from alerting.state import State
 from config.model import Config
 from monitor.clock import Clock
@@ -32,6 +33,8 @@ class Vitals:
     decided: int = 0
     deliveries: dict[tuple[str, str, str], int] = field(default_factory=dict)
     """Attempts by (channel, state, reason)."""
+    answered: dict[tuple[str, int], int] = field(default_factory=dict)
+    """HTTP answers by (listener, status)."""
 
 
 class Daemon(Protocol):
@@ -52,5 +55,12 @@ class Daemon(Protocol):
         """Decide, record, act; return the id of the object the input was about once it is durable.
 
         Raises Refused where it cannot be carried out, StoreError where it could not be recorded.
+        """
+        ...
+
+    async def test_channel(self, channel: str, to: str | None) -> Receipt:
+        """Send a test message over a channel, to a person's address on it where `to` is given; say what came of it.
+
+        Raises Refused where there is no such channel or person, or the person has no address on it.
         """
         ...
