@@ -60,9 +60,9 @@ class Metric:
 class Reading:
     """What a run that did not fail measured. Every name in it is one of the kind's `METRICS`."""
 
-    values: Mapping[str, float] = field(default=NOTHING)
-    parts: Mapping[str, Mapping[str, float]] = field(default=NO_PARTS)
-    phases: Mapping[str, float] = field(default=NOTHING)
+    values: Mapping[str, float] = field(default_factory=lambda: NOTHING)
+    parts: Mapping[str, Mapping[str, float]] = field(default_factory=lambda: NO_PARTS)
+    phases: Mapping[str, float] = field(default_factory=lambda: NOTHING)
 
 
 class Offload(Protocol):
@@ -124,3 +124,8 @@ class Probe(Protocol):
     async def probe(self, run: Run) -> Reading:
         """Look once. Raise ProbeFailed when the target is bad."""
         ...
+
+
+def no_url(kind: str, _url: str) -> dict[str, object]:
+    """Refuse: the answer of `from_url` in a kind without schemes."""
+    raise ValueError(f"no URL stands for probe {kind}")

@@ -1,0 +1,97 @@
+"""The body of an answer as people mean it: unpacked and decoded, within limits."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from typing import Final
+
+from probes.api import ProbeFailed
+from probes.network.http1 import BODY_BYTES, Answer
+from probes.sample import ErrorClass
+
+_GZIP: Final = frozenset({"gzip", "x-gzip"})
+_KNOWN: Final = _GZIP | {"deflate"}
+_LAYERS: Final = 2
+_MEMBERS: Final = 100
+# Text shrinks to a tenth, at best a fiftieth. What shrinks more than this was made to hurt who unpacks it.
+_BOMB_RATIO: Final = 200
+# Those in use on the web. Python knows more, some of which (punycode, idna) take for ever on a megabyte.
+_CHARSET: Final = re.compile(
+    r"""charset\s*=\s*["']?(utf-?8|utf-?(?:16|32)(?:[lb]e)?|(?:us-)?ascii|iso-?8859-\d{1,2}|latin-?1|(?:windows|cp)-?125\d"""
+    r"""|gbk|gb2312|gb18030|big5(?:-hkscs)?|euc-(?:jp|kr)|shift[_-]jis|koi8-[ru])(?![\w-])""",
+    re.IGNORECASE | re.ASCII,
+)
+
+
+def unpack(answer: Answer, name: str) -> tuple[bytes, bool]:
+    """Return the body without its content encoding, and whether that is all of it.
+
+    Raises ProbeFailed(BODY) when it is not what its encoding claims, or packed to hurt.
+    """
+    encodings = [word.strip().lower() for word in (answer.header("content-encoding") or "").split(",")]
+    encodings = [word for word in encodings if word not in {"", "identity"}]
+    body, whole = answer.body, answer.whole
+    if not encodings or not body:
+        return body, whole
+    if len(encodings) > _LAYERS or not _KNOWN.issuperset(encodings):
+        raise _failed(name, f"encoding {', '.join(encodings)[:60]!r} was not asked for")
+    for encoding in reversed(encodings):
+        try:
+            unpacked, finished = _inflate(body, gzip=encoding in _GZIP)
+        except zlib.error as failure:
+            raise _failed(name, f"it is not {encoding}, as it claims") from failure
+        if whole and not finished and len(unpacked) < BODY_BYTES:
+            raise _failed(name, f"its {encoding} data ends too early")
+        if len(unpacked) >= BODY_BYTES and len(unpacked) > _BOMB_RATIO * len(body):
+            raise _failed(name, f"it unpacks to more than {_BOMB_RATIO} times its size")
+        body, whole = unpacked, whole and finished
+    return body, whole
+
+
+def decode(answer: Answer, body: bytes) -> str:
+    """Return the body as text by its declared charset, else UTF-8; what does not fit is replaced."""
+    try:
+        return body.decode(_charset(answer), "replace")
+    except LookupError:
+        return body.decode("utf-8", "replace")
+
+
+def contains(answer: Answer, body: bytes, text: str) -> bool:
+    """Say whether the body holds `text`, in UTF-8 or in its declared charset."""
+    return text.encode("utf-8", "replace") in body or (
+        _charset(answer) != "utf-8" and text in decode(answer, body)
+    )
+
+
+def _charset(answer: Answer) -> str:
+    match = _CHARSET.search(answer.header("content-type") or "")
+    return match[1].lower() if match else "utf-8"
+
+
+def _inflate(data: bytes, *, gzip: bool) -> tuple[bytes, bool]:
+    """Return at most `BODY_BYTES` of unpacked data and whether all was unpacked to a proper end."""
+    if not gzip:
+        try:
+            return _inflate_one(data, zlib.MAX_WBITS)
+        except zlib.error:  # some servers send raw deflate under that name
+            return _inflate_one(data, -zlib.MAX_WBITS)
+    unpacked = bytearray()
+    for _ in range(_MEMBERS):
+        member = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        unpacked += member.decompress(data, BODY_BYTES - len(unpacked))
+        if not member.eof or len(unpacked) >= BODY_BYTES:
+            return bytes(unpacked), member.eof and not member.unused_data
+        data = member.unused_data
+        if not data.strip(b"\0"):  # padding is allowed
+            return bytes(unpacked), True
+    raise zlib.error("too many members")
+
+
+def _inflate_one(data: bytes, bits: int) -> tuple[bytes, bool]:
+    stream = zlib.decompressobj(bits)
+    return stream.decompress(data, BODY_BYTES), stream.eof
+
+
+def _failed(name: str, cause: str) -> ProbeFailed:
+    return ProbeFailed(ErrorClass.BODY, f"cannot read the body of {name}: {cause}")

@@ -1,0 +1,59 @@
+"""Runs one probe as the daemon would: its own executors, a deadline from outside, nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+from probes.api import Probe, ProbeFailed, Reading, Run
+
+
+@contextmanager
+def surroundings(memory: dict[str, Any] | None = None) -> Iterator[Run]:
+    """Give a run with executors of its own, closed afterwards. Enter it inside a running loop."""
+    loop = asyncio.get_running_loop()
+    with ThreadPoolExecutor(4) as host, ThreadPoolExecutor(2) as names:
+        yield Run(
+            offload=lambda function, *args: loop.run_in_executor(host, function, *args),
+            resolve=lambda function, *args: loop.run_in_executor(names, function, *args),
+            memory={} if memory is None else memory,
+        )
+
+
+async def look(probe: Probe, run: Run, *, within: float = 10.0) -> Reading | ProbeFailed | TimeoutError:
+    """Probe once and return what came of it, the deadline included."""
+    try:
+        async with asyncio.timeout(within):
+            return await probe.probe(run)
+    except (ProbeFailed, TimeoutError) as failure:
+        return failure
+
+
+def observe(probe: Probe, *, times: int = 1, memory: dict[str, Any] | None = None) -> Reading:
+    """Probe `times` times with one memory and return the last reading; a failure is raised."""
+
+    async def go() -> Reading:
+        reading = Reading()
+        with surroundings(memory) as run:
+            for _ in range(times):
+                async with asyncio.timeout(10):
+                    reading = await probe.probe(run)
+        return reading
+
+    return finished(go)
+
+
+def finished(go: Callable[[], Awaitable[Any]]) -> Any:
+    """Run to the end on a fresh loop, and collect what was dropped, so that a leak shows in this test."""
+
+    async def main() -> Any:
+        return await go()
+
+    try:
+        return asyncio.run(main())
+    finally:
+        gc.collect()
