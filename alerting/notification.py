@@ -58,6 +58,8 @@ class Reason(enum.Enum):
     INTERRUPTED = "interrupted"
     NO_ADDRESS = "no_address"
     RELAPSED = "relapsed"
+    SILENCED = "silenced"
+    UNMONITORED = "unmonitored"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +99,8 @@ class Notification:
     detail: str = ""
     moved_on: bool = False
     """True once the next channel was asked because this one did not deliver in time."""
+    repeated: bool = False
+    """True where an earlier attempt may have arrived already: the words say so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -80,6 +80,8 @@ def alive(record: Record) -> bool:
             return state is not TicketState.CLOSED
         case Announcement(state=state, withdrawn=withdrawn):
             return state is not AnnouncementState.RESOLVED and not withdrawn
+        case Silence(over=over):
+            return not over
         case Notification(state=state):
             return state.alive
         case _:

@@ -54,6 +54,9 @@ class Announcement:
     all_clear_at: datetime | None = None
     resolved_at: datetime | None = None
     lapsed: bool = False
+    """True once customers read that it takes longer than expected: that is said once."""
+    told: tuple[str, ...] = ()
+    """Channels that were told, and so hear the all-clear."""
     withdrawn: bool = False
     by: str = ""
     """Who approved it, empty where the policy did."""

@@ -20,6 +20,8 @@ class Silence:
     starts_at: datetime
     ends_at: datetime
     created_at: datetime
+    over: bool = False
+    """True once its end has been acted upon."""
 
     def active(self, now: datetime) -> bool:
         """True from its start until just before its end."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Somebody on the staff. `channels` maps a channel's id to this person's address on it, in the person's own order."""
+    """Somebody on the staff. `channels` maps a channel's id to the address there, in the person's own order."""
 
     id: str
     name: str

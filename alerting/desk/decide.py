@@ -1,0 +1,50 @@
+"""One input, one decision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from alerting import inputs
+from alerting.desk import customers, outages, passing, people, receipts, silences, work
+from alerting.draft import Draft
+from alerting.plan import Plan
+from alerting.state import Changes, State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What is to be recorded, and the id of the object the input was about (empty where there is none)."""
+
+    changes: Changes
+    about: str = ""
+
+
+HANDLERS: Final[Mapping[type, Callable[[Draft, Any], str]]] = {
+    inputs.Judged: outages.judged,
+    inputs.Reloaded: outages.reloaded,
+    inputs.Received: receipts.received,
+    inputs.Interrupted: receipts.interrupted,
+    inputs.Tick: passing.tick,
+    inputs.Acknowledge: people.acknowledge,
+    inputs.Resolve: people.resolve,
+    inputs.Escalate: people.escalate,
+    inputs.AddSilence: silences.add,
+    inputs.EndSilence: silences.end,
+    inputs.OpenTicket: work.open_by_hand,
+    inputs.WorkTicket: work.act,
+    inputs.Publish: customers.publish,
+    inputs.Say: customers.say,
+}
+
+
+def decide(state: State, given: inputs.Input, now: datetime, plan: Plan) -> Decision:
+    """Return what `given` changes at `now`. Pure: the same arguments give the same decision.
+
+    Raises Refused where a person's input cannot be carried out; nothing is changed then.
+    """
+    draft = Draft(state, plan, now)
+    about = HANDLERS[type(given)](draft, given)
+    return Decision(changes=draft.changes(), about=about)

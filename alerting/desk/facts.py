@@ -1,0 +1,74 @@
+"""What messages need to know about an incident, gathered from the draft."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+
+from alerting.alert import Alert
+from alerting.draft import Draft
+from alerting.incidents.incident import Incident
+from alerting.oncall.person import Person
+from alerting.tickets.ticket import Ticket
+from alerting.wording.staff import Facts
+
+
+def active_alerts(draft: Draft, incident: Incident) -> list[Alert]:
+    """Return the incident's alerts that are not over, worst and oldest first."""
+    found = [draft.get(Alert, key) for key in incident.alerts]
+    live = [alert for alert in found if alert is not None and alert.state.active]
+    return sorted(live, key=lambda alert: (-alert.severity.rank, alert.since, alert.id))
+
+
+def staff_facts(draft: Draft, incident: Incident, language: str, *, worse: bool = False) -> Facts:
+    """Gather what a message to staff can tell, with titles in the reader's language."""
+    ticket = draft.get(Ticket, incident.ticket)
+    return Facts(
+        incident=incident,
+        alerts=active_alerts(draft, incident),
+        zone=draft.plan.site.zone,
+        services=[service_title(draft, service, language) for service in incident.services],
+        ticket=ticket,
+        assignee=name_of(draft, ticket.assignee) if ticket else "",
+        runbook=runbook(draft, incident),
+        worse=worse,
+    )
+
+
+def service_title(draft: Draft, service: str, language: str) -> str:
+    """Return a service's title in that language, else in the site's first, else its id."""
+    known = draft.plan.services.get(service)
+    if known is None:
+        return service
+    for wanted in (language, language.split("-", maxsplit=1)[0], *draft.plan.site.languages):
+        if wanted in known.title:
+            return known.title[wanted]
+    return next(iter(known.title.values()), service)
+
+
+def runbook(draft: Draft, incident: Incident) -> str:
+    """Return the runbook of the causing check, else of the first service that has one."""
+    check = draft.plan.checks.get(incident.cause.check)
+    if check is not None and check.runbook:
+        return check.runbook
+    services = (draft.plan.services.get(service) for service in incident.services)
+    return next((service.runbook for service in services if service and service.runbook), "")
+
+
+def name_of(draft: Draft, person: str | None) -> str:
+    """Return a person's name, or the id of one who is gone; empty for nobody."""
+    known: Person | None = draft.plan.people.get(person) if person else None
+    return known.name if known else person or ""
+
+
+def language_of(draft: Draft, person: str | None) -> str:
+    """Return the language a person reads, else the site's first."""
+    known = draft.plan.people.get(person) if person else None
+    return known.language if known else draft.plan.site.languages[0]
+
+
+def dedup_key(began: datetime, *parts: Sequence[str] | str) -> str:
+    """Return a key that names one notification for ever, over restarts and a state begun anew."""
+    text = "\x1f".join([began.isoformat(), *map(str, parts)])
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

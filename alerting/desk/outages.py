@@ -1,0 +1,332 @@
+"""Outages: verdicts change alerts, and alerts open, join, pause, resume and end incidents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from alerting.alert import Alert, AlertState, step
+from alerting.desk import alarm, customers, paging, silences, work
+from alerting.desk.facts import active_alerts, service_title
+from alerting.draft import Draft
+from alerting.incidents.incident import Cause, EndReason, Incident, IncidentState
+from alerting.inputs import Judged, Reloaded
+from alerting.notification import Kind, Reason
+from alerting.plan import CheckPlan, GroupBy, ServicePlan
+from alerting.severity import Severity, worst
+from alerting.state import Proof, Recovery
+from alerting.thresholds.threshold import Threshold
+from alerting.thresholds.verdict import Verdict
+from alerting.wording.staff import describe
+
+
+def judged(draft: Draft, given: Judged) -> str:
+    """Take in the verdicts on one sample."""
+    check = draft.plan.checks.get(given.check)
+    if check is None:
+        return ""  # removed by a reload while its last run was under way
+    thresholds = {threshold.id: threshold for threshold in check.thresholds}
+    if given.worked and draft.get(Proof, check.name) is None:
+        draft.put(Proof(id=check.name, at=given.at))
+    touched: dict[str, None] = {}
+    for verdict in (*given.verdicts, *_gone(draft, given, check)):
+        threshold = thresholds.get(verdict.key.threshold)
+        if threshold is not None:
+            touched.update(dict.fromkeys(_judge(draft, check, threshold, verdict)))
+    for number in touched:
+        incident = draft.get(Incident, number)
+        if incident is not None:
+            settle(draft, incident)
+    return ""
+
+
+def _gone(draft: Draft, given: Judged, check: CheckPlan) -> Iterable[Verdict]:
+    """Judge as good what a working check no longer reports: an unmounted disk cannot be full."""
+    if check.part is None or not given.worked:
+        return []
+    live = draft.all(
+        Alert,
+        lambda alert: (
+            alert.key.check == given.check and bool(alert.key.part) and alert.key.part not in given.parts
+        ),
+    )
+    return [Verdict(key=alert.key, at=given.at, message="no longer reported") for alert in live]
+
+
+def _judge(draft: Draft, check: CheckPlan, threshold: Threshold, verdict: Verdict) -> Iterable[str]:
+    """Move one alert; return the incidents it touches."""
+    before = draft.get(Alert, str(verdict.key))
+    after = step(before, verdict, threshold)
+    if after is None or after is before:
+        return []
+    was = before is not None and before.state.active
+    if after.state is AlertState.FIRING and not was:
+        return [_fired(draft, check, after)]
+    draft.put(after)
+    if after.incident is None:
+        return []
+    if was and after.state is AlertState.FIRING and before is not None:
+        _changed(draft, before, after)
+    if after.state is AlertState.RESOLVED:
+        draft.note(
+            after.incident, "alert_resolved", f"{_name(after)} is good again", data={"alert": after.id}
+        )
+    return [after.incident]
+
+
+def _changed(draft: Draft, before: Alert, after: Alert) -> None:
+    incident = draft.get(Incident, after.incident)
+    if incident is None or not incident.state.active:
+        return
+    if after.severity is not before.severity:
+        draft.note(
+            incident.id,
+            "severity",
+            f"{describe(after)}: {before.severity.value} → {after.severity.value}",
+            data={"alert": after.id},
+        )
+    if after.severity.rank > incident.severity.rank:
+        _worsen(draft, incident, after.severity, services=incident.services)
+
+
+def _name(alert: Alert) -> str:
+    return f"{alert.key.check} {alert.key.part}".strip()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Group:
+    key: str
+    services: tuple[str, ...]
+    host: str
+
+
+def _group(check: CheckPlan) -> _Group:
+    services = tuple(sorted(check.services))
+    if check.group_by is GroupBy.CHECK:
+        return _Group(key=f"check:{check.name}", services=services, host=check.host)
+    if check.group_by is GroupBy.SERVICE and services:
+        return _Group(key="service:" + "+".join(services), services=services, host=check.host)
+    return _Group(key=f"host:{check.host}", services=services, host=check.host)
+
+
+def _fits(incident: Incident, group: _Group, check: CheckPlan) -> bool:
+    if incident.group == group.key:
+        return True
+    shared = set(incident.services) & set(group.services)
+    by_service = group.key.startswith("service:") and incident.group.startswith("service:")
+    return bool(shared) and by_service and check.group_by is GroupBy.SERVICE
+
+
+def _fired(draft: Draft, check: CheckPlan, alert: Alert) -> str:
+    """Put a firing alert into an incident: one that is going on, one just over, or a new one."""
+    group = _group(check)
+    known = sorted(
+        draft.all(Incident, lambda incident: _fits(incident, group, check)),
+        key=lambda incident: incident.opened_at,
+        reverse=True,
+    )
+    for incident in known:
+        if incident.state.active:
+            return _join(draft, incident, alert, group)
+    for incident in known:
+        over = incident.resolved_at
+        if over is not None and draft.now - over < draft.plan.reopen_within:
+            return _reopen(draft, incident, alert, group)
+    return _open(draft, check, alert, group)
+
+
+def _open(draft: Draft, check: CheckPlan, alert: Alert, group: _Group) -> str:
+    number = draft.number("INC")
+    alert = draft.put(replace(alert, incident=number))
+    services = [draft.plan.services[name] for name in group.services if name in draft.plan.services]
+    language = draft.plan.site.languages[0]
+    about = ", ".join(service_title(draft, name, language) for name in group.services) or group.host
+    incident = draft.put(
+        Incident(
+            id=number,
+            group=group.key,
+            title=f"{about}: {describe(alert)}"[:200],
+            state=IncidentState.OPEN,
+            severity=alert.severity,
+            cause=Cause(
+                service=group.services[0] if group.services else None, check=check.name, alert=alert.id
+            ),
+            since=alert.since,
+            opened_at=draft.now,
+            changed_at=draft.now,
+            services=group.services,
+            alerts=(alert.id,),
+            host=group.host,
+            owner=_first(services, "owner") or check.owner,
+            policy=_first(services, "escalation") or check.escalation,
+        )
+    )
+    draft.note(
+        number,
+        "opened",
+        f"{describe(alert)}, since {alert.since:%Y-%m-%d %H:%M:%S} UTC",
+        data={"alert": alert.id, "severity": alert.severity.value},
+    )
+    incident = silences.apply(draft, incident)
+    if incident.severity is not Severity.INFO:
+        incident = work.open_for(draft, incident)
+    if not incident.quiet:
+        alarm.start(draft, incident)
+    return number
+
+
+def _first(services: Iterable[ServicePlan], name: str) -> str | None:
+    return next((value for service in services if (value := getattr(service, name))), None)
+
+
+def _join(draft: Draft, incident: Incident, alert: Alert, group: _Group) -> str:
+    alert = draft.put(replace(alert, incident=incident.id))
+    services = tuple(sorted({*incident.services, *group.services}))
+    draft.note(incident.id, "joined", describe(alert), data={"alert": alert.id})
+    incident = draft.put(
+        replace(
+            incident,
+            alerts=tuple(dict.fromkeys((*incident.alerts, alert.id))),
+            since=min(incident.since, alert.since),
+            changed_at=draft.now,
+        )
+    )
+    wider = any(
+        draft.plan.services[name].public
+        for name in set(services) - set(incident.services)
+        if name in draft.plan.services
+    )
+    incident = silences.apply(draft, incident)
+    if alert.severity.rank > incident.severity.rank or (wider and not incident.quiet):
+        _worsen(
+            draft, incident, worst(alert.severity, incident.severity) or alert.severity, services=services
+        )
+    elif services != incident.services:
+        draft.put(replace(incident, services=services))
+    return incident.id
+
+
+def _worsen(draft: Draft, incident: Incident, severity: Severity, *, services: tuple[str, ...]) -> None:
+    """More severe, or more customers: void the acknowledgement and page from step one."""
+    voided = incident.acknowledgement is not None
+    mild = incident.severity is Severity.INFO
+    incident = draft.put(
+        replace(incident, severity=severity, services=services, acknowledgement=None, changed_at=draft.now)
+    )
+    draft.note(
+        incident.id,
+        "worse",
+        f"now {severity.value}" + (", the acknowledgement no longer holds" if voided else ""),
+    )
+    incident = work.open_for(draft, incident) if mild else work.tighten(draft, incident)
+    if not incident.quiet:
+        incident = customers.consider(draft, incident)
+        paging.start(draft, incident)
+
+
+def _reopen(draft: Draft, incident: Incident, alert: Alert, group: _Group) -> str:
+    """It came back within the reopen window: the same number, and pages from step one."""
+    alert = draft.put(replace(alert, incident=incident.id))
+    incident = draft.put(
+        replace(
+            incident,
+            state=IncidentState.OPEN,
+            severity=worst(alert.severity, incident.severity) or alert.severity,
+            services=tuple(sorted({*incident.services, *group.services})),
+            alerts=tuple(dict.fromkeys((*incident.alerts, alert.id))),
+            opening=incident.opening + 1,
+            acknowledgement=None,
+            resolved_at=None,
+            recovering_at=None,
+            reason=None,
+            changed_at=draft.now,
+        )
+    )
+    draft.note(incident.id, "reopened", describe(alert), data={"alert": alert.id})
+    paging.cancel(draft, incident.id, (Kind.RECOVERY,), Reason.RELAPSED)
+    incident = silences.apply(draft, incident)
+    incident = work.reopen(draft, incident)
+    if not incident.quiet:
+        alarm.start(draft, incident)
+    return incident.id
+
+
+def settle(draft: Draft, incident: Incident) -> None:
+    """Bring an incident into the state its alerts are in."""
+    if not incident.state.active:
+        return
+    live = active_alerts(draft, incident)
+    if not live:
+        end(draft, incident, EndReason.RECOVERED)
+        return
+    firing = any(alert.state is AlertState.FIRING for alert in live)
+    if firing and incident.state is IncidentState.RECOVERING:
+        back = draft.put(
+            replace(incident, state=IncidentState.OPEN, recovering_at=None, changed_at=draft.now)
+        )
+        draft.note(incident.id, "relapsed", describe(live[0]))
+        paging.resume(draft, back)
+    elif not firing and incident.state is IncidentState.OPEN:
+        draft.put(
+            replace(incident, state=IncidentState.RECOVERING, recovering_at=draft.now, changed_at=draft.now)
+        )
+        draft.note(incident.id, "recovering", "nothing is bad now")
+        paging.pause(draft, incident)
+
+
+def end(
+    draft: Draft, incident: Incident, reason: EndReason, *, by: str = "nightbell", note: str = ""
+) -> None:
+    """End an incident: stop paging, tell everybody who was told, resolve its ticket, ease the customers."""
+    incident = draft.put(
+        replace(
+            incident,
+            state=IncidentState.RESOLVED,
+            resolved_at=draft.now,
+            recovering_at=None,
+            reason=reason,
+            changed_at=draft.now,
+        )
+    )
+    duration = incident.duration
+    seconds = duration.total_seconds() if duration else 0.0
+    draft.note(
+        incident.id,
+        "resolved",
+        f"{reason.value} after {seconds:.0f} s" + (f": {note}" if note else ""),
+        who=by,
+        data={"reason": reason.value, "seconds": f"{seconds:.3f}"},
+    )
+    paging.stop(draft, incident)
+    paging.cancel(draft, incident.id, (Kind.PAGE, Kind.REMINDER, Kind.TICKET), Reason.OVER)
+    paging.tell_it_is_over(draft, incident)
+    if reason is EndReason.RECOVERED:
+        for service in incident.services:
+            draft.put(Recovery(id=draft.number("R"), service=service, at=draft.now, seconds=seconds))
+    work.resolve_for(draft, incident)
+    customers.recovered(draft, incident)
+
+
+def reloaded(draft: Draft, _given: Reloaded) -> str:
+    """End what the new plan no longer watches: said as such, never as recovered."""
+    touched: dict[str, None] = {}
+    for alert in list(draft.all(Alert)):
+        check = draft.plan.checks.get(alert.key.check)
+        if check is not None and any(threshold.id == alert.key.threshold for threshold in check.thresholds):
+            continue
+        draft.put(
+            replace(
+                alert,
+                state=AlertState.RESOLVED if alert.state.active else AlertState.OK,
+                resolved_at=draft.now,
+                changed_at=draft.now,
+                message="no longer monitored",
+            )
+        )
+        if alert.incident is not None:
+            touched[alert.incident] = None
+    for number in touched:
+        incident = draft.get(Incident, number)
+        if incident is not None and incident.state.active and not active_alerts(draft, incident):
+            end(draft, incident, EndReason.UNMONITORED)
+    return ""

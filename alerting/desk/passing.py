@@ -1,0 +1,46 @@
+"""The passing of time: everything that becomes due by itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from alerting.announcements.announcement import Announcement
+from alerting.desk import acknowledgement, customers, paging, silences, work
+from alerting.draft import Draft
+from alerting.incidents.incident import Incident, IncidentState
+from alerting.incidents.silence import Silence
+from alerting.inputs import Tick
+from alerting.state import Record, State
+from alerting.tickets.ticket import Ticket
+
+BUSY: Final[tuple[type[Record], ...]] = (Incident, Ticket, Announcement, Silence)
+
+
+def tick(draft: Draft, _given: Tick) -> str:
+    """Do what is due by `now`, in this order: silences, acknowledgements, steps, tickets, customers, closing."""
+    if next(draft.all(Silence), None) is not None:
+        silences.refresh(draft)
+    acknowledgement.lapse(draft)
+    for incident in list(draft.all(Incident, lambda incident: incident.state.active)):
+        paging.run(draft, incident)
+    work.clocks(draft)
+    customers.clock(draft)
+    _close(draft)
+    return ""
+
+
+def _close(draft: Draft) -> None:
+    """Close what can no longer be reopened under its number."""
+    for incident in list(draft.all(Incident, lambda incident: incident.state is IncidentState.RESOLVED)):
+        over = incident.resolved_at
+        if over is not None and draft.now - over >= draft.plan.reopen_within:
+            draft.put(
+                replace(incident, state=IncidentState.CLOSED, closed_at=draft.now, changed_at=draft.now)
+            )
+            draft.note(incident.id, "closed", "it can no longer be reopened")
+
+
+def busy(state: State) -> bool:
+    """True while the passing of time can change anything; an idle desk need not be woken."""
+    return any(state.records[kind] for kind in BUSY)

@@ -1,0 +1,77 @@
+"""What people say to an incident: I am on it, it is over, call the next one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
+
+from alerting.desk import outages, paging, work
+from alerting.desk.facts import name_of
+from alerting.draft import Draft
+from alerting.incidents.incident import Acknowledgement, EndReason, Incident
+from alerting.inputs import Acknowledge, Escalate, Refusal, Refused, Resolve
+from alerting.notification import Kind, Reason
+from alerting.wording.times import length
+
+SHORTEST: Final = timedelta(minutes=1)
+LONGEST: Final = timedelta(days=7)
+
+
+def acknowledge(draft: Draft, given: Acknowledge) -> str:
+    """Stop paging for a while: the ticket is answered, pages not yet sent are called off.
+
+    Said twice it renews the first one. Too late it is refused: it can never bring back what is over.
+    """
+    incident = _active(draft, given.incident, "acknowledge")
+    lasting = given.lasting or draft.plan.acknowledged_for
+    if not SHORTEST <= lasting <= LONGEST:
+        raise Refused(Refusal.INVALID, f"cannot acknowledge {incident.id}: say between 1m and 7d")
+    who = given.by or (incident.acknowledgement.by if incident.acknowledgement else "")
+    again = incident.acknowledgement is not None
+    incident = draft.put(
+        replace(
+            incident,
+            acknowledgement=Acknowledgement(by=who, at=draft.now, until=draft.now + lasting, via=given.via),
+            changed_at=draft.now,
+        )
+    )
+    draft.note(
+        incident.id,
+        "acknowledged",
+        f"acknowledged for {length(lasting, 'en')} by {given.via}" + (" (renewed)" if again else ""),
+        who=name_of(draft, given.by) or given.via,
+        data={"by": who, "via": given.via},
+    )
+    paging.stop(draft, incident)
+    paging.cancel(draft, incident.id, (Kind.PAGE, Kind.REMINDER), Reason.ACKNOWLEDGED)
+    work.respond(draft, incident, given.by)
+    return incident.id
+
+
+def resolve(draft: Draft, given: Resolve) -> str:
+    """End an incident by a person's word. Its alerts go on being watched; a new one opens a new incident."""
+    incident = _active(draft, given.incident, "resolve")
+    reason = EndReason.FALSE_ALARM if given.false_alarm else EndReason.RECOVERED
+    outages.end(draft, incident, reason, by=name_of(draft, given.by) or "api", note=given.note)
+    return incident.id
+
+
+def escalate(draft: Draft, given: Escalate) -> str:
+    """Take the next step of the policy now."""
+    incident = _active(draft, given.incident, "escalate")
+    draft.note(
+        incident.id, "escalated", "the next step is taken by hand", who=name_of(draft, given.by) or "api"
+    )
+    if not paging.take_next(draft, incident):
+        raise Refused(Refusal.CONFLICT, f"cannot escalate {incident.id}: no escalation policy is configured")
+    return incident.id
+
+
+def _active(draft: Draft, number: str, verb: str) -> Incident:
+    incident = draft.get(Incident, number)
+    if incident is None:
+        raise Refused(Refusal.UNKNOWN, f"cannot {verb} {number}: there is no such open incident")
+    if not incident.state.active:
+        raise Refused(Refusal.CONFLICT, f"cannot {verb} {number}: it is over")
+    return incident

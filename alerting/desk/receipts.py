@@ -1,0 +1,160 @@
+"""Receipts: what came of each attempt to deliver, and what follows from it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
+
+from alerting.desk import outward, paging
+from alerting.desk.facts import name_of
+from alerting.draft import Draft
+from alerting.incidents.incident import Incident, IncidentState
+from alerting.inputs import Interrupted, Received
+from alerting.notification import Kind, Notification, NotificationState, Reason, Receipt
+from alerting.oncall.escalation import Escalation
+
+MOVE_ON: Final = timedelta(seconds=30)
+"""After so long without delivery the next channel is asked too, while this one is tried on."""
+
+_REPEATED: Final = (Kind.PAGE, Kind.RECOVERY, Kind.REMINDER, Kind.TICKET, Kind.HANDOVER)
+"""Repeated once when nobody knows whether it arrived: silence is worse than a duplicate. Customers' words are held."""
+
+
+def received(draft: Draft, given: Received) -> str:
+    """Book a receipt on its notification and do what follows."""
+    receipt = given.receipt
+    row = draft.get(Notification, receipt.notification)
+    if row is None:
+        draft.book(receipt)  # its incident has left the state: only the record is kept
+        return receipt.notification
+    receipt = _weigh(draft, row, receipt)
+    draft.book(receipt)
+    row = draft.put(
+        replace(
+            row,
+            state=receipt.state,
+            attempts=receipt.attempt,
+            reason=receipt.reason,
+            detail=receipt.detail,
+            not_before=receipt.retry_at or row.not_before,
+            repeated=row.repeated or receipt.reason is Reason.INTERRUPTED or _unsure(given.receipt),
+        )
+    )
+    _tell_timeline(draft, row)
+    incident = draft.get(Incident, row.incident)
+    if row.announcement is not None:
+        outward.delivered(draft, row)
+    if incident is None:
+        return row.id
+    if row.state is NotificationState.ACCEPTED and incident.state is IncidentState.RESOLVED:
+        paging.tell_it_is_over(draft, incident, only=row)  # it left before the end was known
+    _next_channel(draft, incident, row)
+    return row.id
+
+
+def _unsure(receipt: Receipt) -> bool:
+    return receipt.state is NotificationState.AMBIGUOUS
+
+
+def _weigh(draft: Draft, row: Notification, receipt: Receipt) -> Receipt:
+    """Decide what an outcome means: repeat what may be lost once, drop what is no longer wanted."""
+    if receipt.state is NotificationState.AMBIGUOUS and row.kind in _REPEATED and not row.repeated:
+        receipt = replace(receipt, state=NotificationState.PENDING, retry_at=receipt.retry_at or draft.now)
+    if receipt.state is NotificationState.PENDING:
+        if row.state is NotificationState.CANCELLED:
+            return replace(receipt, state=NotificationState.CANCELLED, reason=row.reason, retry_at=None)
+        if (receipt.retry_at or draft.now) >= row.not_after:
+            return replace(receipt, state=NotificationState.EXPIRED, reason=Reason.TOO_LATE, retry_at=None)
+    return receipt
+
+
+def _tell_timeline(draft: Draft, row: Notification) -> None:
+    if row.state is NotificationState.PENDING and row.attempts > 1:
+        return  # the first failure and the end are news, the retries between are not
+    to = f" to {name_of(draft, row.to)}" if row.to else ""
+    why = f": {row.detail or row.reason.value}" if row.reason else ""
+    words = {NotificationState.PENDING: "not delivered yet"}.get(row.state, row.state.value)
+    draft.note(
+        row.incident,
+        "delivery",
+        f"{row.kind.value} {row.id}{to} by {row.channel} {words}{why}",
+        who=row.channel,
+        data={"notification": row.id, "state": row.state.value},
+    )
+
+
+def _next_channel(draft: Draft, incident: Incident, row: Notification) -> None:
+    """Ask the person's next channel when this one failed for good, or has not delivered for a while."""
+    gone = row.state in (NotificationState.FAILED, NotificationState.AMBIGUOUS)
+    slow = row.state is NotificationState.PENDING and (
+        row.not_before - draft.now > MOVE_ON or draft.now - row.created_at >= MOVE_ON
+    )
+    if row.moved_on or not (gone or slow) or row.to is None:
+        return
+    if row.kind is Kind.PAGE and not paging.wanted(incident):
+        return
+    if row.by:
+        draft.put(replace(row, moved_on=True))
+        paging.tell(
+            draft,
+            kind=row.kind,
+            incident=incident,
+            to=row.to,
+            order=row.by,
+            title=row.title,
+            text=row.text,
+            step=row.step,
+            lives=max(row.not_after - draft.now, timedelta(0)),
+        )
+    elif gone and row.kind is Kind.PAGE:
+        _advance(draft, incident, row)
+
+
+def _advance(draft: Draft, incident: Incident, row: Notification) -> None:
+    """All pages of the newest step have failed for good: it reached nobody, so the next one is due now."""
+    escalation = draft.get(Escalation, incident.id)
+    if escalation is None or escalation.due_at is None or escalation.paused_at is not None:
+        return
+    before = escalation.position - 1
+    newest = (
+        f"{escalation.round}.{before}"
+        if before >= 0
+        else f"{escalation.round - 1}.{len(escalation.steps) - 1}"
+    )
+    if row.step != newest or before < 0:
+        return  # after the last step the repeat is what comes; it is not hurried by failures
+    hopes = draft.all(
+        Notification,
+        lambda other: (
+            other.incident == incident.id
+            and other.kind is Kind.PAGE
+            and other.step == row.step
+            and (other.state.alive or other.state is NotificationState.ACCEPTED)
+        ),
+    )
+    if next(hopes, None) is None:
+        draft.note(incident.id, "nobody", f"step {row.step} reached nobody: the next one is taken now")
+        draft.put(replace(escalation, due_at=draft.now))
+        paging.run(draft, incident)
+
+
+def interrupted(draft: Draft, given: Interrupted) -> str:
+    """Take up what a former process was sending when it died: nobody knows whether it arrived."""
+    for number in given.notifications:
+        row = draft.get(Notification, number)
+        attempt = row.attempts if row is not None else 0
+        received(
+            draft,
+            Received(
+                receipt=Receipt(
+                    notification=number,
+                    attempt=attempt,
+                    state=NotificationState.AMBIGUOUS,
+                    at=draft.now,
+                    reason=Reason.INTERRUPTED,
+                    detail="the daemon stopped while it was being sent",
+                )
+            ),
+        )
+    return ""

@@ -1,0 +1,31 @@
+"""Is a notification still wanted? Asked right before it is sent: the world has moved on since it was queued."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from alerting.incidents.incident import Incident, IncidentState
+from alerting.notification import Kind, Notification, Reason
+from alerting.state import State
+
+
+def unwanted(state: State, row: Notification, now: datetime) -> Reason | None:
+    """Return why `row` must not be sent any more, None while it is wanted."""
+    if now >= row.not_after:
+        return Reason.TOO_LATE
+    if row.incident is None or row.kind is Kind.ANNOUNCEMENT:
+        return None
+    incident = state.records[Incident].get(row.incident)
+    if not isinstance(incident, Incident):
+        return Reason.OVER if row.kind is Kind.PAGE else None
+    match row.kind:
+        case Kind.PAGE if not incident.state.active:
+            return Reason.OVER
+        case Kind.PAGE if incident.acknowledgement is not None:
+            return Reason.ACKNOWLEDGED
+        case Kind.PAGE if incident.quiet:
+            return Reason.SILENCED
+        case Kind.RECOVERY if incident.state not in (IncidentState.RESOLVED, IncidentState.CLOSED):
+            return Reason.RELAPSED
+        case _:
+            return None

@@ -1,0 +1,98 @@
+"""A draft: what one decision would change, laid over the recorded state. The state itself is never touched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import TypeVar, cast
+
+from alerting.incidents.incident import Entry
+from alerting.notification import Receipt
+from alerting.plan import Plan
+from alerting.state import Changes, Record, State
+
+R = TypeVar("R", bound=Record)
+
+NO_DATA: Mapping[str, str] = MappingProxyType({})
+
+
+class Draft:
+    """Reads through to the state, keeps what is put, and hands it over as `Changes`."""
+
+    __slots__ = ("_entries", "_numbers", "_put", "_receipts", "_state", "now", "plan")
+
+    def __init__(self, state: State, plan: Plan, now: datetime) -> None:
+        """Begin with nothing changed."""
+        self.plan = plan
+        self.now = now
+        self._state = state
+        self._put: dict[tuple[type, str], Record] = {}
+        self._entries: list[Entry] = []
+        self._receipts: list[Receipt] = []
+        self._numbers: dict[str, int] = {}
+
+    def get(self, kind: type[R], key: str | None) -> R | None:
+        """Return the record of that type and id as this decision sees it; None where there is none."""
+        if key is None:
+            return None
+        found = self._put.get((kind, key))
+        return cast("R | None", found if found is not None else self._state.records[kind].get(key))
+
+    def all(self, kind: type[R], where: Callable[[R], bool] | None = None) -> Iterator[R]:
+        """Iterate over the records of one type as this decision sees them."""
+        put = self._put
+        known = self._state.records[kind]
+        for key, record in list(known.items()):
+            seen = cast("R", put.get((kind, key), record))
+            if where is None or where(seen):
+                yield seen
+        for (its_kind, key), record in list(put.items()):
+            if its_kind is kind and key not in known and (where is None or where(cast("R", record))):
+                yield cast("R", record)
+
+    def put(self, record: R) -> R:
+        """Write a record: new, or instead of the one with its id."""
+        self._put[(type(record), record.id)] = record
+        return record
+
+    def note(
+        self,
+        incident: str | None,
+        event: str,
+        text: str,
+        *,
+        who: str = "nightbell",
+        data: Mapping[str, str] = NO_DATA,
+    ) -> None:
+        """Add a line to the incident's timeline; nothing without an incident."""
+        if incident is not None:
+            self._entries.append(
+                Entry(
+                    id=self.number("E"),
+                    incident=incident,
+                    at=self.now,
+                    event=event,
+                    text=text,
+                    who=who,
+                    data=dict(data),
+                )
+            )
+
+    def book(self, receipt: Receipt) -> None:
+        """Record what came of an attempt to deliver."""
+        self._receipts.append(receipt)
+
+    def number(self, prefix: str) -> str:
+        """Return the next free number, `INC-7`. Numbers are never given twice."""
+        number = self._numbers.get(prefix, self._state.numbers.get(prefix, 0)) + 1
+        self._numbers[prefix] = number
+        return f"{prefix}-{number}"
+
+    def changes(self) -> Changes:
+        """Return all that was put and noted, in order."""
+        return Changes(
+            records=tuple(self._put.values()),
+            entries=tuple(self._entries),
+            receipts=tuple(self._receipts),
+        )

@@ -1,0 +1,16 @@
+"""Does a silence fit an alert? Pure matching of whole words with `*` as a wildcard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+
+from alerting.incidents.silence import Silence
+
+
+def fits(silence: Silence, traits: Mapping[str, Iterable[str]]) -> bool:
+    """True when every matcher fits one of the values of its trait; a trait that is absent fits nothing."""
+    return all(
+        any(fnmatchcase(value, pattern) for value in traits.get(name, ()))
+        for name, pattern in silence.matchers.items()
+    )
