@@ -17,7 +17,6 @@ from pydantic.json_schema import SkipJsonSchema
 from alerting.notification import Kind, Reason
 from alerting.severity import Severity
 
-
 Held = TypeVar("Held")
 
 OPTIONS: Final = ConfigDict(extra="forbid", hide_input_in_errors=True)
