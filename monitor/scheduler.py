@@ -1,0 +1,148 @@
+"""The scheduler: one heap, one timer. Starts each check when it is due, spread over its interval."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import heapq
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from config.model import Check
+from monitor.daemon import Vitals
+
+log = logging.getLogger("nightbell.scheduler")
+
+QUANTUM: Final = 0.005
+"""Checks due within so many seconds of each other start on one wake-up."""
+IN_FLIGHT: Final = 500
+"""Runs under way at once; what is due beyond waits, and its lateness shows."""
+SETTLE: Final = 0.1
+"""Seconds between start and the first run."""
+
+
+@dataclass(slots=True)
+class _Job:
+    check: Check
+    due: float
+    number: int
+    memory: dict[str, object] = field(default_factory=dict)
+    busy: bool = False
+    again_after: float | None = None
+
+
+class Scheduler:
+    """Calls `start(check, memory)` for every due check; overlapping runs are dropped and counted.
+
+    Times are the event loop's. The next run is due one interval after the last was *due*, so nothing drifts.
+    """
+
+    def __init__(
+        self,
+        start: Callable[[Check, dict[str, object]], Awaitable[None]],
+        vitals: Vitals,
+    ) -> None:
+        """Nothing runs before `run` is awaited."""
+        self._start = start
+        self._vitals = vitals
+        self._jobs: dict[str, _Job] = {}
+        self._heap: list[tuple[float, int, _Job]] = []
+        self._number = 0
+        self._running: set[asyncio.Task[None]] = set()
+        self._changed = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    def watch(self, checks: Mapping[str, Check]) -> None:
+        """Schedule exactly `checks`: what is unchanged keeps its phase and memory."""
+        before, self._jobs = self._jobs, {}
+        now = self._loop.time()
+        for name, check in checks.items():
+            known = before.get(name)
+            if known is not None and known.check.fingerprint == check.fingerprint:
+                self._jobs[name] = known
+                known.check = check
+            else:
+                self._jobs[name] = self._job(check, now + SETTLE + _phase(name) * check.every)
+        self._heap = [(job.due, job.number, job) for job in self._jobs.values()]
+        heapq.heapify(self._heap)
+        self._changed.set()
+
+    def look_again(self, name: str) -> None:
+        """Run a check again after its `retry_every`, where that is sooner than its turn."""
+        job = self._jobs.get(name)
+        if job is None:
+            return
+        after = min(job.check.retry_every, job.check.every)
+        if job.busy:
+            job.again_after = after
+        else:
+            self._bring_forward(job, self._loop.time() + after)
+
+    async def run(self) -> None:
+        """Start what is due, until cancelled; runs under way are cancelled with it."""
+        try:
+            while True:
+                await self._sleep()
+                self._fire(self._loop.time())
+        finally:
+            for task in self._running:
+                task.cancel()
+            await asyncio.gather(*self._running, return_exceptions=True)
+
+    async def _sleep(self) -> None:
+        self._changed.clear()
+        wait = self._heap[0][0] - self._loop.time() if self._heap else None
+        if len(self._running) >= IN_FLIGHT:
+            await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+        elif wait is None or wait > 0:
+            try:
+                async with asyncio.timeout(None if wait is None else max(wait, QUANTUM)):
+                    await self._changed.wait()
+            except TimeoutError:
+                pass
+
+    def _fire(self, now: float) -> None:
+        while self._heap and self._heap[0][0] <= now and len(self._running) < IN_FLIGHT:
+            due, number, job = heapq.heappop(self._heap)
+            if job.number != number or self._jobs.get(job.check.name) is not job:
+                continue  # brought forward, or no longer watched
+            self._put(job, max(due + job.check.every, now))
+            if job.busy:
+                self._vitals.skipped += 1
+                continue
+            job.busy = True
+            self._vitals.lateness = now - due
+            self._vitals.runs += 1
+            task = self._loop.create_task(self._run(job), name=f"check {job.check.name}")
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+
+    async def _run(self, job: _Job) -> None:
+        try:
+            await self._start(job.check, job.memory)
+        finally:
+            job.busy = False
+            if job.again_after is not None:
+                self._bring_forward(job, self._loop.time() + job.again_after)
+                job.again_after = None
+
+    def _bring_forward(self, job: _Job, due: float) -> None:
+        if due < job.due:
+            self._put(job, due)
+            self._changed.set()
+
+    def _put(self, job: _Job, due: float) -> None:
+        self._number += 1
+        job.due, job.number = due, self._number
+        heapq.heappush(self._heap, (due, job.number, job))
+
+    def _job(self, check: Check, due: float) -> _Job:
+        self._number += 1
+        return _Job(check, due, self._number)
+
+
+def _phase(name: str) -> float:
+    """Return where in its interval a check runs, 0 to 1: by a hash of its name, the same on every start."""
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=4).digest()) / 2**32
