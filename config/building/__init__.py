@@ -1,0 +1,1 @@
+"""From the document to what the daemon runs on."""

@@ -1,0 +1,63 @@
+"""Loading: file to configuration, or every complaint at once. One screen tells the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from config.advice import advise
+from config.building.checks import build_checks
+from config.building.places import build_listen, build_runbooks, build_store
+from config.building.plan import build_channels, build_plan
+from config.building.staff import build_answering, build_policies
+from config.building.thresholds import build_rules
+from config.complaint import Notes
+from config.consistency import check_consistency
+from config.document import decode_document
+from config.kinds import Kinds, shipped_kinds
+from config.model import Config
+from config.pack import shipped_thresholds
+from config.references import check_references
+from config.shorthand import expand
+from config.source.files import read_all
+from config.source.secrets import Secrets
+
+
+def load(
+    path: Path, *, env: Mapping[str, str], state_dir: Path | None = None, kinds: Kinds | None = None
+) -> Config:
+    """Return the configuration at `path`, with `conf.d/*.yaml` beside it. Raises ConfigError.
+
+    `env` is where `${env:X}`, $CREDENTIALS_DIRECTORY and $STATE_DIRECTORY come from; `state_dir` overrides the
+    state directory; `kinds` replaces the shipped kinds of probes and notifiers.
+    """
+    kinds = kinds or shipped_kinds()
+    notes = Notes()
+    directory = path.parent
+
+    # 1. Text: YAML with places, secrets put in.
+    root = read_all(path, notes=notes, secrets=Secrets(env=env, directory=directory, notes=notes))
+    # 2. Shape: short forms written out, every entry typed.
+    document = decode_document(expand(root, kinds, notes), kinds, notes)
+    # 3. Sense: names that lead somewhere, thresholds in the unit of their metric, files that can be read.
+    check_references(document, kinds, notes)
+    check_consistency(document, notes)
+    rules = build_rules(document, shipped_thresholds(), kinds, notes)
+    runbooks = build_runbooks(document, directory, notes)
+    listen = build_listen(document, directory, notes)
+    store, state = build_store(document, env=env, state_dir=state_dir, notes=notes)
+    notes.raise_if_any()
+    # 4. The whole.
+    answering = build_answering(document, build_policies(document))
+    built = build_checks(document, rules, answering, runbooks)
+    advise(document, rules, built, notes)
+    return Config(
+        path=path,
+        plan=build_plan(document, built.plans, answering, runbooks),
+        checks=built.checks,
+        channels=build_channels(document),
+        listen=listen,
+        store=store,
+        state_dir=state,
+        warnings=tuple(notes.warnings),
+    )

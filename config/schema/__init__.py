@@ -1,0 +1,1 @@
+"""The shape of every section: frozen dataclasses whose fields are the keys."""

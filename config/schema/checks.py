@@ -1,0 +1,71 @@
+"""What every check may say, whatever its probe, and the defaults of all checks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from alerting.plan import GroupBy
+from alerting.severity import Impact, Severity
+from config.schema.words import Count, Every, Labels, Name, Retry, Text, Timeout
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defaults:
+    """What a check or service does not say itself.
+
+    owner: the rota that answers for it.
+    escalation: the policy that is followed.
+    every: time between two runs.
+    timeout: deadline of one run; it may exceed `every`.
+    failures: failed runs in a row that mean trouble.
+    retry_every: time until a failed run is repeated.
+    recover: good runs in a row that end the trouble.
+    severity: of a failing service check.
+    impact: of a failing service check on its services.
+    group_by: what makes alerts one incident.
+    """
+
+    owner: Name | None = None
+    escalation: Name | None = None
+    every: Every = 10.0
+    timeout: Timeout = 5.0
+    failures: Count = 3
+    retry_every: Retry = 5.0
+    recover: Count = 2
+    severity: Severity = Severity.CRITICAL
+    impact: Impact = Impact.DOWN
+    group_by: GroupBy = GroupBy.SERVICE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckKeys:
+    """The keys of a check that are not its probe's. What is left out comes from `defaults:`.
+
+    probe: the kind of probe.
+    every: time between two runs.
+    timeout: deadline of one run; it may exceed `every`.
+    retry_every: time until a failed run is repeated.
+    failures: failed runs in a row that mean trouble.
+    recover: good runs in a row that end the trouble.
+    severity: of the alert when it fails.
+    impact: what a failure does to the public state of its services.
+    owner: the rota that answers for it.
+    escalation: the policy that is followed.
+    group_by: what makes its alerts one incident.
+    labels: for selecting and for metrics.
+    runbook: what to do, as text or as the path of a Markdown file beside the configuration.
+    """
+
+    probe: Text
+    every: Every | None = None
+    timeout: Timeout | None = None
+    retry_every: Retry | None = None
+    failures: Count | None = None
+    recover: Count | None = None
+    severity: Severity | None = None
+    impact: Impact | None = None
+    owner: Name | None = None
+    escalation: Name | None = None
+    group_by: GroupBy | None = None
+    labels: Labels = field(default_factory=dict)
+    runbook: str = ""
