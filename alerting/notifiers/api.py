@@ -19,8 +19,8 @@ from alerting.severity import Severity
 
 Held = TypeVar("Held")
 
-OPTIONS: Final = ConfigDict(extra="forbid", hide_input_in_errors=True)
-"""How every kind is decoded: an unknown option is refused, and no error repeats a value that may be a secret."""
+OPTIONS: Final = ConfigDict(extra="forbid")
+"""How every kind is decoded: an unknown option is refused."""
 
 Hidden = Annotated[InstanceOf[Held], SkipJsonSchema()]
 """Annotation of a field that is no option: what a notifier keeps between sends."""

@@ -23,6 +23,7 @@ from alerting.notification import Reason
 from alerting.notifiers.api import OPTIONS, Accepted, DeliveryError, Hidden, Message, Progress
 from alerting.notifiers.body import body
 from alerting.notifiers.reach import Trust, ca_complaint, cause, hide, resolve, words
+from alerting.notifiers.status import of_status
 
 if TYPE_CHECKING:
     from types import SimpleNamespace
@@ -31,22 +32,11 @@ if TYPE_CHECKING:
     from yarl import URL
 
 ANSWER_BYTES: Final = 65536
-ANSWER_SECONDS: Final = 2.0
+ANSWER_SECONDS: Final = 1.0
 """The status line is the answer. What follows is evidence and is not waited for any longer than this."""
 RETRY_AFTER_LONGEST: Final = timedelta(days=1)
 
 _MARK: Final = "nightbell-address"
-
-REFUSALS: Final[Mapping[int, tuple[Reason, bool]]] = {
-    401: (Reason.AUTH, False),
-    403: (Reason.AUTH, False),
-    407: (Reason.AUTH, False),
-    **dict.fromkeys((400, 404, 405, 406, 410, 411, 413, 414, 415, 422, 431), (Reason.REFUSED, False)),
-    408: (Reason.TIMEOUT, True),
-    425: (Reason.SERVER, True),
-    429: (Reason.RATE_LIMIT, True),
-}
-"""Status → reason, and whether another try may pass. What is not listed: 3xx refused, other 4xx and 5xx retried."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +174,7 @@ class Webhook:
                 reason=Reason.REFUSED,
                 retry=False,
             )
-        reason, retry = REFUSALS.get(status, (Reason.SERVER if status >= 500 else Reason.REFUSED, True))
+        reason, retry = of_status(status)
         raise DeliveryError(
             f"cannot post to {self.host}: {status} {said}".rstrip(),
             reason=reason,
