@@ -1,0 +1,29 @@
+"""Waiting for something outside to become true, with a limit and a reason."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def until(what: Callable[[], T | None], *, within: float, why: str, look_every: float = 0.05) -> T:
+    """Return the first true answer of `what`; fail with `why` when `within` seconds have passed."""
+    end = time.monotonic() + within
+    while True:
+        found = what()
+        if found:
+            return found
+        if time.monotonic() > end:
+            raise AssertionError(f"{why} (waited {within:g} s)")
+        time.sleep(look_every)
+
+
+def free_port() -> int:
+    """Return a port nobody listens on right now, on loopback."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
