@@ -32,9 +32,9 @@ class Fault(enum.Enum):
     OTHER = "other"
 
     @property
-    def lasting(self) -> bool:
-        """True where the store itself is out of reach: trying the next record at once is in vain."""
-        return self in (Fault.BUSY, Fault.UNREACHABLE, Fault.CLOSED, Fault.READ_ONLY, Fault.CORRUPT)
+    def slow(self) -> bool:
+        """True where it took a long wait to learn: to try the next record at once would take as long again."""
+        return self in (Fault.BUSY, Fault.UNREACHABLE)
 
 
 class StoreError(Exception):

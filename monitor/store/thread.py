@@ -1,49 +1,71 @@
-"""The one thread that touches the store, and its face towards the event loop."""
+"""The store's face towards the event loop: everything is done by the one thread that touches it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from alerting.incidents.incident import Entry
 from alerting.notification import Notification, Receipt
 from alerting.state import Changes, Record, State
+from monitor.store.errors import Fault, StoreError
 from monitor.store.page import OutboxStats, Page, Token
+from monitor.store.worker import Job, Recording, Stop, Worker
 
+if TYPE_CHECKING:
+    from monitor.store.store import Store
+
+T = TypeVar("T")
 R = TypeVar("R", bound=Record | Entry)
 
 
 class StoreThread:
     """The store, to be awaited. Every method raises StoreError; deadlines are the caller's.
 
-    What was handed to `record` is written even where the caller no longer waits for it.
+    Everything handed to `record` while a write is on its way goes into the next transaction together. What was
+    handed over is written even where the caller no longer waits for it. Recording and claiming go before reading.
     """
 
     def __init__(self, url: str, state_dir: Path) -> None:
         """Take the address (`sqlite:////…`); nothing is opened yet."""
-        raise NotImplementedError
+        self._url = url
+        self._state_dir = state_dir
+        self._worker: Worker | None = None
 
     async def open(self) -> None:
         """Start the thread and open the store in it. After a failure it may be called again."""
-        raise NotImplementedError
+        if self.alive():
+            return
+        worker = Worker(self._open)
+        await worker.start()
+        self._worker = worker
 
     async def close(self) -> None:
         """Write what is queued, close the store, end the thread. Harmless when closed already."""
-        raise NotImplementedError
+        worker, self._worker = self._worker, None
+        if worker is not None and worker.alive():
+            stop = Stop(answer=asyncio.get_running_loop().create_future())
+            worker.put(stop)
+            await stop.answer
 
     def alive(self) -> bool:
         """True while the thread runs and takes work."""
-        raise NotImplementedError
+        return self._worker is not None and self._worker.alive()
 
     async def load(self, now: datetime | None = None) -> State:
         """Return everything that is still going on; silences that ended before `now` are over."""
-        raise NotImplementedError
+        return await self._ask(lambda store: store.load(now))
 
     async def record(self, changes: Changes) -> None:
         """Return once `changes` are on the disk, all of them or (StoreError) none."""
-        raise NotImplementedError
+        if not changes:
+            return
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._running().put(Recording(changes=changes, answer=answer))
+        await answer
 
     async def claim(
         self,
@@ -53,26 +75,35 @@ class StoreThread:
         limit: int,
         exclude_channels: frozenset[str] = frozenset(),
     ) -> list[Notification]:
-        """Take up to `limit` due notifications for sending, most urgent first; recorded as `sending`."""
-        raise NotImplementedError
+        """Take up to `limit` due notifications for sending, most urgent first; recorded as `sending`.
 
-    async def release(self, claimed: list[Notification]) -> None:
+        What is claimed for a caller that is gone by then is given back.
+        """
+        return await self._ask(
+            lambda store: store.claim(owner, now, lease, limit, exclude_channels),
+            urgent=True,
+            undo=_release,
+        )
+
+    async def release(self, claimed: Iterable[Notification]) -> None:
         """Give back claimed notifications no attempt was made with."""
-        raise NotImplementedError
+        given = list(claimed)
+        if given:
+            await self._ask(lambda store: store.release(given), urgent=True)
 
     async def next_due(
         self, now: datetime, exclude_channels: frozenset[str] = frozenset()
     ) -> datetime | None:
-        """Return when the earliest pending notification may be sent (not before `now`); None where none is."""
-        raise NotImplementedError
+        """Return when the earliest pending notification may be sent, `now` at the earliest; None where none is."""
+        return await self._ask(lambda store: store.next_due(now, exclude_channels), urgent=True)
 
     async def interrupted(self) -> list[Notification]:
         """Return what is marked `sending`: at start, what a former process was sending when it died."""
-        raise NotImplementedError
+        return await self._ask(lambda store: store.interrupted())
 
     async def outbox_stats(self) -> OutboxStats:
         """Return how full the outbox is."""
-        raise NotImplementedError
+        return await self._ask(lambda store: store.outbox_stats())
 
     async def page(
         self,
@@ -85,36 +116,69 @@ class StoreThread:
 
         Raises ValueError for a filter this kind does not have, a bad limit or a bad cursor.
         """
-        raise NotImplementedError
+        return await self._ask(lambda store: store.page(kind, filters, limit, cursor))
 
     async def get(self, kind: type[R], key: str) -> R | None:
         """Return one record by its id; None where there is none."""
-        raise NotImplementedError
+        return await self._ask(lambda store: store.get(kind, key))
 
     async def timeline(self, incident: str) -> list[Entry]:
         """Return an incident's timeline, oldest first."""
-        raise NotImplementedError
+        return await self._ask(lambda store: store.timeline(incident))
 
     async def receipts(self, notification: str) -> list[Receipt]:
         """Return every attempt to deliver a notification, oldest first."""
-        raise NotImplementedError
+        return await self._ask(lambda store: store.receipts(notification))
 
     async def add_token(self, name: str, role: str, digest: str) -> None:
         """Keep a token by its digest. Raises StoreError (TAKEN) where the name is in use."""
-        raise NotImplementedError
+        await self._ask(lambda store: store.add_token(name, role, digest), urgent=True)
 
     async def token_role(self, digest: str) -> tuple[str, str] | None:
         """Return (name, role) of the token with this digest; None for a stranger."""
-        raise NotImplementedError
+        return await self._ask(lambda store: store.token_role(digest))
 
     async def tokens(self) -> list[Token]:
         """Return all tokens by name."""
-        raise NotImplementedError
+        return await self._ask(lambda store: store.tokens())
 
     async def revoke_token(self, name: str) -> bool:
         """Forget a token; False where there was none of that name."""
-        raise NotImplementedError
+        return await self._ask(lambda store: store.revoke_token(name), urgent=True)
+
+    async def duplicates(self) -> int:
+        """Return how many notifications were left out since their `dedup_key` was there already."""
+        return await self._ask(lambda store: store.duplicates)
 
     async def check(self, now: datetime) -> None:
         """Prove that the store can be written (at most one write a minute), else raise StoreError."""
-        raise NotImplementedError
+        await self._ask(lambda store: store.check(now), urgent=True)
+
+    def _open(self) -> Store:
+        from monitor.store.store import (
+            Store,  # SQLAlchemy comes with it: whoever only knows our face is spared it
+        )
+
+        return Store.open(self._url, self._state_dir)
+
+    def _running(self) -> Worker:
+        worker = self._worker
+        if worker is None or not worker.alive():
+            raise StoreError("cannot use the store: it is closed", fault=Fault.CLOSED)
+        return worker
+
+    async def _ask(
+        self,
+        work: Callable[[Store], T],
+        *,
+        urgent: bool = False,
+        undo: Callable[[Store, Any], None] | None = None,
+    ) -> T:
+        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._running().put(Job(work=work, answer=answer, urgent=urgent, undo=undo))
+        return await answer
+
+
+def _release(store: Store, claimed: list[Notification]) -> None:
+    if claimed:
+        store.release(claimed)

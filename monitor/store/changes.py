@@ -1,0 +1,81 @@
+"""How changes are written: encoded first, so that what cannot be written is known before anything is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self
+
+import sqlalchemy as sa
+
+from alerting.incidents.incident import Entry
+from alerting.notification import Notification, Receipt
+from alerting.state import RECORDS, Changes
+from monitor.store import dialect
+from monitor.store.documents import SHELVES, Row, to_row
+from monitor.store.outbox import Outbox
+from monitor.store.schema import mentions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Changes as rows: records by type and id, timeline, receipts, and the services records mention."""
+
+    receipts: tuple[Receipt, ...]
+    rows: dict[type, dict[str, Row]]
+    mentioned: dict[tuple[str, str, str], Row]
+
+    @classmethod
+    def of(cls, changes: Changes) -> Self:
+        """Encode changes; raise StoreError where one of them cannot be."""
+        rows: dict[type, dict[str, Row]] = {}
+        mentioned: dict[tuple[str, str, str], Row] = {}
+        for record in (*changes.records, *changes.entries):
+            kind = type(record)
+            rows.setdefault(kind, {})[record.id] = to_row(record)
+            shelf = SHELVES[kind]
+            for service in shelf.services(record) if shelf.services else ():
+                mention = {"kind": shelf.table.name, "service": service, "record": record.id}
+                mentioned[shelf.table.name, service, record.id] = mention
+        return cls(receipts=changes.receipts, rows=rows, mentioned=mentioned)
+
+
+class Writer:
+    """Writes batches in the caller's transaction."""
+
+    def __init__(self, name: str, outbox: Outbox) -> None:
+        """Prepare one statement per table."""
+        self.duplicates = 0
+        """Notifications left out so far since their `dedup_key` was there already."""
+        self._outbox = outbox
+        self._put = {
+            kind: dialect.upsert(SHELVES[kind].table, name) for kind in RECORDS if kind is not Notification
+        }
+        self._add_entries = dialect.add_missing(SHELVES[Entry].table, name)
+        self._add_mentions = dialect.add_missing(mentions, name)
+
+    def write(self, connection: sa.Connection, batches: Iterable[Batch]) -> int:
+        """Write receipts, then records, then the timeline; return how many notifications were there already.
+
+        Of a record that several batches write, the last word counts.
+        """
+        receipts: list[Receipt] = []
+        rows: dict[type, dict[str, Row]] = {}
+        mentioned: dict[tuple[str, str, str], Row] = {}
+        for batch in batches:
+            receipts += batch.receipts
+            mentioned |= batch.mentioned
+            for kind, those in batch.rows.items():
+                rows.setdefault(kind, {}).update(those)
+        self._outbox.book(connection, receipts)
+        for kind, statement in self._put.items():
+            if kind in rows:
+                connection.execute(statement, list(rows[kind].values()))
+        duplicates = 0
+        if Notification in rows:
+            duplicates = self._outbox.write(connection, list(rows[Notification].values()))
+        if mentioned:
+            connection.execute(self._add_mentions, list(mentioned.values()))
+        if Entry in rows:
+            connection.execute(self._add_entries, list(rows[Entry].values()))
+        return duplicates

@@ -1,0 +1,242 @@
+"""How each type of record is kept: its table, its columns beside the document, and what lists may ask of it."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeVar, cast
+
+import sqlalchemy as sa
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from alerting.alert import Alert
+from alerting.announcements.announcement import Announcement
+from alerting.incidents.incident import Entry, Incident
+from alerting.incidents.silence import Silence
+from alerting.notification import Kind, Notification, NotificationState, Reason
+from alerting.oncall.escalation import Escalation
+from alerting.severity import Severity
+from alerting.state import Proof, Record, Recovery, alive
+from alerting.tickets.ticket import Ticket
+from monitor.store import schema
+from monitor.store.errors import Fault, StoreError
+
+log = logging.getLogger("nightbell.store")
+
+Row = dict[str, Any]
+Document = Record | Entry
+D = TypeVar("D", bound=Document)
+
+DETAIL_MAX: Final = 2000
+"""Characters kept of a provider's own words."""
+
+PRIORITIES: Final[Mapping[Kind, int]] = {
+    Kind.PAGE: 0,
+    Kind.RECOVERY: 10,
+    Kind.REMINDER: 20,
+    Kind.TICKET: 30,
+    Kind.ANNOUNCEMENT: 40,
+    Kind.HANDOVER: 50,
+    Kind.FOLLOWUP: 60,
+}
+"""Which kind leaves first; within a kind the worse severity does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shelf:
+    """Where one type is kept. `filters` maps the words of lists to columns; `order` sorts them, newest first.
+
+    `prefix` is what its numbers begin with; `services` are those a record of several services mentions.
+    """
+
+    table: sa.Table
+    columns: Callable[[Any], Row]
+    prefix: str = ""
+    filters: tuple[str, ...] = ()
+    order: tuple[str, ...] = ("number", "id")
+    services: Callable[[Any], tuple[str, ...]] | None = None
+
+
+def priority(notification: Notification) -> int:
+    """Return a notification's place in the queue, 0 for the first."""
+    return PRIORITIES[notification.kind] + Severity.CRITICAL.rank - notification.severity.rank
+
+
+def _alert(record: Alert) -> Row:
+    return {
+        "alive": alive(record),
+        "state": record.state.value,
+        "incident": record.incident,
+        "changed_at": record.changed_at,
+    }
+
+
+def _incident(record: Incident) -> Row:
+    return {
+        "alive": alive(record),
+        "state": record.state.value,
+        "opened_at": record.opened_at,
+        "changed_at": record.changed_at,
+    }
+
+
+def _ticket(record: Ticket) -> Row:
+    return {
+        "alive": alive(record),
+        "state": record.state.value,
+        "incident": record.incident,
+        "service": record.service,
+        "opened_at": record.opened_at,
+    }
+
+
+def _announcement(record: Announcement) -> Row:
+    return {
+        "alive": alive(record),
+        "state": record.state.value,
+        "incident": record.incident,
+        "created_at": record.created_at,
+    }
+
+
+def _notification(record: Notification) -> Row:
+    return {
+        "dedup_key": record.dedup_key,
+        "state": record.state.value,
+        "kind": record.kind.value,
+        "incident": record.incident,
+        "channel": record.channel,
+        "priority": priority(record),
+        "attempts": record.attempts,
+        "created_at": record.created_at,
+        "not_before": record.not_before,
+        "not_after": record.not_after,
+        "reason": record.reason.value if record.reason else None,
+        "detail": record.detail[:DETAIL_MAX],
+        "provider_id": "",
+    }
+
+
+SHELVES: Final[Mapping[type, Shelf]] = {
+    Alert: Shelf(
+        table=schema.alerts, columns=_alert, filters=("state", "incident"), order=("changed_at", "id")
+    ),
+    Incident: Shelf(
+        table=schema.incidents,
+        columns=_incident,
+        prefix="INC",
+        filters=("state", "service"),
+        services=lambda record: record.services,
+    ),
+    Escalation: Shelf(table=schema.escalations, columns=lambda _: {}, order=("id",)),
+    Ticket: Shelf(
+        table=schema.tickets, columns=_ticket, prefix="T", filters=("state", "incident", "service")
+    ),
+    Announcement: Shelf(
+        table=schema.announcements,
+        columns=_announcement,
+        prefix="A",
+        filters=("state", "incident", "service"),
+        services=lambda record: record.services,
+    ),
+    Silence: Shelf(table=schema.silences, columns=lambda record: {"ends_at": record.ends_at}, prefix="S"),
+    Notification: Shelf(
+        table=schema.outbox,
+        columns=_notification,
+        prefix="N",
+        filters=("state", "kind", "incident", "service"),
+        services=lambda record: record.services,
+    ),
+    Proof: Shelf(table=schema.proofs, columns=lambda record: {"at": record.at}, order=("at", "id")),
+    Recovery: Shelf(
+        table=schema.recoveries,
+        columns=lambda record: {"service": record.service, "at": record.at},
+        prefix="R",
+        filters=("service",),
+    ),
+    Entry: Shelf(
+        table=schema.timeline,
+        columns=lambda record: {"incident": record.incident, "at": record.at},
+        prefix="E",
+        filters=("incident",),
+    ),
+}
+
+
+def to_row(record: Document) -> Row:
+    """Turn a record into its row; raise StoreError for one that holds what no document can."""
+    kind = type(record)
+    try:
+        shelf = SHELVES[kind]
+        body = adapter(cast("Hashable", kind)).dump_json(record).decode()
+        row = {"id": record.id, **shelf.columns(record), "body": body}
+        if "number" in shelf.table.c:
+            row["number"] = number(record.id, shelf.prefix)
+    except (AttributeError, LookupError, TypeError, ValueError) as err:
+        key = getattr(record, "id", "")
+        raise StoreError(
+            f"cannot record {kind.__name__.lower()} {key!r}: it cannot be written down", fault=Fault.REFUSED
+        ) from err
+    return row
+
+
+def from_row(kind: type[D], row: sa.Row[Any]) -> D:
+    """Turn a row back into its record; raise ValueError where the document cannot be understood.
+
+    Fields the document does not know take their defaults, fields we do not know are left out: neighbouring
+    versions of the program read each other's documents. Of a notification, delivery's columns are true.
+    """
+    try:
+        record = adapter(cast("Hashable", kind)).validate_json(row.body)
+    except ValidationError as err:
+        where = ", ".join(".".join(map(str, error["loc"])) for error in err.errors()[:3])
+        raise ValueError(f"cannot read {kind.__name__.lower()} {row.id}: {where or 'no document'}") from None
+    if isinstance(record, Notification):
+        record = replace(
+            record,
+            state=NotificationState(row.state),
+            attempts=row.attempts,
+            not_before=row.not_before,
+            reason=Reason(row.reason) if row.reason else None,
+            detail=row.detail,
+        )
+    return cast("D", record)
+
+
+def readable(kind: type[D], rows: Iterable[sa.Row[Any]]) -> tuple[list[D], list[str]]:
+    """Turn rows into records; return them, and the ids of those that cannot be read: one must not hide the rest."""
+    found: list[D] = []
+    spoilt: list[str] = []
+    for row in rows:
+        try:
+            found.append(from_row(kind, row))
+        except ValueError as err:
+            log.error("%s", err)  # noqa: TRY400 - the message says it all
+            spoilt.append(row.id)
+    return found, spoilt
+
+
+def columns(kind: type[D]) -> tuple[sa.ColumnElement[Any], ...]:
+    """Return the columns `from_row` needs."""
+    table = SHELVES[kind].table
+    if kind is Notification:
+        names = ("id", "body", "state", "attempts", "not_before", "reason", "detail")
+        return tuple(table.c[name] for name in names)
+    return table.c.id, table.c.body
+
+
+def number(key: str, prefix: str) -> int:
+    """Return the number in an id such as `INC-12`; 0 where it is none of ours."""
+    head, dash, digits = key.rpartition("-")
+    return int(digits) if dash and head == prefix and digits.isdecimal() and len(digits) < 19 else 0
+
+
+@functools.cache
+def adapter(kind: Hashable) -> TypeAdapter[Any]:
+    """Return what reads and writes documents of one type, made when first needed.
+
+    `| None` is there because pydantic takes no settings beside a bare dataclass; infinities stay what they are.
+    """
+    return TypeAdapter(cast("Any", kind) | None, config=ConfigDict(ser_json_inf_nan="strings"))

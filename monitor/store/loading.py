@@ -1,0 +1,60 @@
+"""What the daemon needs to know again when it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from alerting.alert import Alert
+from alerting.announcements.announcement import Announcement
+from alerting.incidents.incident import Incident
+from alerting.incidents.silence import Silence
+from alerting.notification import Notification
+from alerting.oncall.escalation import Escalation
+from alerting.state import RECOVERIES_KEPT, Proof, Record, Recovery, State
+from alerting.tickets.ticket import Ticket
+from monitor.store.documents import SHELVES, columns, readable
+from monitor.store.schema import PENDING, SENDING, escalations, incidents, outbox, recoveries, silences
+
+
+def load(connection: sa.Connection, now: datetime) -> State:
+    """Return the state as it was last recorded; what cannot be read is logged and left out."""
+    state = State()
+    for kind, wanted in _wanted(now):
+        found, _ = readable(kind, connection.execute(wanted))
+        state.records[kind].update((record.id, record) for record in found)
+    for shelf in SHELVES.values():
+        if shelf.prefix:
+            highest = connection.execute(sa.select(sa.func.max(shelf.table.c.number))).scalar()
+            if highest:
+                state.numbers[shelf.prefix] = highest
+    return state
+
+
+def _wanted(now: datetime) -> Iterator[tuple[type[Record], sa.Select[Any]]]:
+    for kind in (Alert, Incident, Ticket, Announcement):
+        yield kind, sa.select(*columns(kind)).where(SHELVES[kind].table.c.alive.is_(True))
+    open_incidents = sa.select(incidents.c.id).where(incidents.c.alive.is_(True))
+    yield Escalation, sa.select(*columns(Escalation)).where(escalations.c.id.in_(open_incidents))
+    yield Notification, sa.select(*columns(Notification)).where(outbox.c.incident.in_(open_incidents))
+    yield Notification, sa.select(*columns(Notification)).where(outbox.c.state.in_([PENDING, SENDING]))
+    yield Silence, sa.select(*columns(Silence)).where(silences.c.ends_at > now)
+    yield Proof, sa.select(*columns(Proof))
+    yield Recovery, _last_recoveries()
+
+
+def _last_recoveries() -> sa.Select[Any]:
+    place = (
+        sa.func.row_number()
+        .over(
+            partition_by=recoveries.c.service, order_by=(recoveries.c.at.desc(), recoveries.c.number.desc())
+        )
+        .label("place")
+    )
+    ranked = sa.select(*columns(Recovery), recoveries.c.at, place).subquery()
+    return (
+        sa.select(ranked.c.id, ranked.c.body).where(ranked.c.place <= RECOVERIES_KEPT).order_by(ranked.c.at)
+    )

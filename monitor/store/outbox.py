@@ -1,0 +1,283 @@
+"""The outbox: notifications on their way. Claim → send → receipt, each step fenced by the attempt's number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from alerting.notification import Notification, NotificationState, Reason, Receipt
+from monitor.store import dialect
+from monitor.store.documents import DETAIL_MAX, Row, columns, readable
+from monitor.store.page import OutboxStats
+from monitor.store.schema import PENDING, SENDING, Utc, outbox, receipts
+
+_PENDING: Final = outbox.c.state == sa.literal_column(f"'{PENDING}'")
+"""Written out, not bound: only so does the database know that the index of waiting rows will do."""
+
+_SENDING: Final = outbox.c.state == SENDING
+
+
+_EXCLUDED: Final = sa.bindparam("excluded", type_=sa.String(), expanding=True)
+
+
+def _word(name: str) -> sa.BindParameter[str]:
+    return sa.bindparam(name, type_=sa.String())
+
+
+def _time(name: str) -> sa.BindParameter[datetime]:
+    return sa.bindparam(name, type_=Utc())
+
+
+def _ended(column: str) -> sa.ColumnElement[Any]:
+    """Take the new value where the row still waits and a decision ended it; leave the rest to delivery."""
+    ends = sa.and_(_PENDING, sa.bindparam("ended", type_=sa.Boolean()).is_(True))
+    return sa.case((ends, _word(f"new_{column}")), else_=outbox.c[column])
+
+
+_UPDATE: Final = (
+    sa.update(outbox)
+    .where(outbox.c.id == _word("key"))
+    .values(
+        body=sa.bindparam("new_body", type_=sa.JSON()),
+        channel=_word("new_channel"),
+        incident=_word("new_incident"),
+        priority=sa.bindparam("new_priority", type_=sa.SmallInteger()),
+        not_after=_time("new_not_after"),
+        # A decision may put a send off; it does not hurry past what the provider asked for.
+        not_before=sa.case(
+            (outbox.c.not_before < _time("new_not_before"), _time("new_not_before")),
+            else_=outbox.c.not_before,
+        ),
+        state=_ended("state"),
+        reason=_ended("reason"),
+        detail=_ended("detail"),
+    )
+)
+
+_ATTEMPT: Final = sa.and_(
+    outbox.c.id == _word("key"), outbox.c.attempts == sa.bindparam("tried", type_=sa.Integer()), _SENDING
+)
+"""The row, as long as the attempt of that number is under way."""
+
+_APPLY: Final = (
+    sa.update(outbox)
+    .where(_ATTEMPT)
+    .values(
+        state=_word("new_state"),
+        reason=_word("new_reason"),
+        detail=_word("new_detail"),
+        provider_id=_word("new_provider_id"),
+        not_before=sa.func.coalesce(_time("new_retry_at"), outbox.c.not_before),
+        owner=None,
+        lease_until=None,
+    )
+)
+
+_FREE: Final = (
+    sa.update(outbox)
+    .where(_ATTEMPT)
+    .values(state=PENDING, attempts=outbox.c.attempts - 1, owner=None, lease_until=None)
+)
+
+_SPOILT: Final = (
+    sa.update(outbox)
+    .where(outbox.c.id == _word("key"))
+    .values(
+        state=NotificationState.FAILED.value,
+        reason=Reason.INTERNAL.value,
+        detail="cannot be read",
+        owner=None,
+        lease_until=None,
+    )
+)
+
+
+def _due() -> sa.CTE:
+    """Rows to claim. Materialized: a database that ran it twice could hand out more than the limit."""
+    return (
+        sa.select(outbox.c.id)
+        .where(
+            _PENDING,
+            outbox.c.not_before <= _time("now"),
+            outbox.c.channel.not_in(_EXCLUDED),
+        )
+        .order_by(outbox.c.priority, outbox.c.not_before, outbox.c.number)
+        .limit(sa.bindparam("most", type_=sa.Integer()))
+        .with_for_update(skip_locked=True)
+        .cte("due")
+        .prefix_with("MATERIALIZED")
+    )
+
+
+CLAIM: Final = (
+    sa.update(outbox)
+    .where(outbox.c.id.in_(sa.select(_due().c.id)))
+    .values(
+        state=SENDING,
+        attempts=outbox.c.attempts + 1,
+        owner=_word("holder"),
+        lease_until=_time("until"),
+    )
+    .returning(*columns(Notification), outbox.c.priority, outbox.c.number)
+)
+
+NEXT_DUE: Final = sa.select(sa.func.min(outbox.c.not_before)).where(
+    _PENDING, outbox.c.channel.not_in(_EXCLUDED)
+)
+
+_DECIDED: Final = (
+    "body",
+    "channel",
+    "incident",
+    "priority",
+    "not_after",
+    "not_before",
+    "state",
+    "reason",
+    "detail",
+)
+
+_INTERRUPTED: Final = sa.select(*columns(Notification)).where(_SENDING).order_by(outbox.c.number)
+_COUNTS: Final = sa.select(outbox.c.state, sa.func.count().label("rows")).group_by(outbox.c.state)
+_OLDEST: Final = sa.select(sa.func.min(outbox.c.created_at)).where(_PENDING)
+_RECEIPTS: Final = sa.select(receipts).where(receipts.c.notification == _word("key"))
+
+
+class Outbox:
+    """Statements on the outbox, run in the caller's transaction."""
+
+    def __init__(self, name: str) -> None:
+        """Prepare what differs between databases."""
+        self._add = dialect.add_missing(outbox, name)
+        self._book = dialect.add_missing(receipts, name).values(late=~sa.exists().where(_ATTEMPT))
+
+    def write(self, connection: sa.Connection, rows: list[Row]) -> int:
+        """Write notifications; return how many were left out since their `dedup_key` is there already.
+
+        What is known already keeps what delivery said of it, unless it still waits and the decision ends it.
+        """
+        known = connection.execute(_UPDATE, [_changed(row) for row in rows]).rowcount
+        if known == len(rows):
+            return 0
+        return len(rows) - known - connection.execute(self._add, rows).rowcount
+
+    def book(self, connection: sa.Connection, given: Iterable[Receipt]) -> None:
+        """Keep receipts, and apply those of the attempt that is under way; others are marked late."""
+        for wave in _waves(given):
+            connection.execute(self._book, [_receipt_row(receipt) for receipt in wave])
+            connection.execute(_APPLY, [_applied(receipt) for receipt in wave])
+
+    def claim(
+        self,
+        connection: sa.Connection,
+        *,
+        owner: str,
+        now: datetime,
+        lease: timedelta,
+        limit: int,
+        exclude_channels: frozenset[str],
+    ) -> list[Notification]:
+        """Mark due rows as being sent and return them, most urgent first. One that cannot be read has failed."""
+        asked = {
+            "now": now,
+            "excluded": sorted(exclude_channels),
+            "most": limit,
+            "holder": owner,
+            "until": now + lease,
+        }
+        rows = connection.execute(CLAIM, asked).all()
+        claimed, spoilt = readable(
+            Notification, sorted(rows, key=lambda row: (row.priority, row.not_before, row.number))
+        )
+        if spoilt:
+            connection.execute(_SPOILT, [{"key": key} for key in spoilt])
+        return claimed
+
+    def release(self, connection: sa.Connection, claimed: Iterable[Notification]) -> None:
+        """Let claimed rows wait again, as if they had not been claimed."""
+        connection.execute(_FREE, [{"key": row.id, "tried": row.attempts} for row in claimed])
+
+    def next_due(self, connection: sa.Connection, exclude_channels: frozenset[str]) -> datetime | None:
+        """Return the earliest `not_before` that waits."""
+        found: datetime | None = connection.execute(NEXT_DUE, {"excluded": sorted(exclude_channels)}).scalar()
+        return found
+
+    def interrupted(self, connection: sa.Connection) -> list[Notification]:
+        """Return what is marked as being sent."""
+        return readable(Notification, connection.execute(_INTERRUPTED))[0]
+
+    def stats(self, connection: sa.Connection) -> OutboxStats:
+        """Count rows by state."""
+        counts = {state.value: 0 for state in NotificationState}
+        counts |= {row.state: row.rows for row in connection.execute(_COUNTS)}
+        return OutboxStats(counts=counts, oldest_pending=connection.execute(_OLDEST).scalar())
+
+    def receipts(self, connection: sa.Connection, notification: str) -> list[Receipt]:
+        """Return all attempts at one notification, oldest first."""
+        found = connection.execute(_RECEIPTS.order_by(receipts.c.id), {"key": notification})
+        return [_receipt(row) for row in found]
+
+
+def _changed(row: Row) -> Row:
+    new = {f"new_{name}": row[name] for name in _DECIDED}
+    return {"key": row["id"], "ended": row["state"] not in (PENDING, SENDING), **new}
+
+
+def _waves(given: Iterable[Receipt]) -> Iterator[list[Receipt]]:
+    """Split so that no wave holds two receipts of one attempt: the second must see what the first did."""
+    wave: dict[tuple[str, int], Receipt] = {}
+    for receipt in given:
+        key = (receipt.notification, receipt.attempt)
+        if key in wave:
+            yield list(wave.values())
+            wave.clear()
+        wave[key] = receipt
+    if wave:
+        yield list(wave.values())
+
+
+def _receipt_row(receipt: Receipt) -> Row:
+    return {
+        "key": receipt.notification,
+        "tried": receipt.attempt,
+        "notification": receipt.notification,
+        "attempt": receipt.attempt,
+        "at": receipt.at,
+        "retry_at": receipt.retry_at,
+        **_outcome(receipt),
+    }
+
+
+def _applied(receipt: Receipt) -> Row:
+    new = {f"new_{name}": value for name, value in _outcome(receipt).items()}
+    return {
+        "key": receipt.notification,
+        "tried": receipt.attempt,
+        "new_retry_at": receipt.retry_at,
+        **new,
+    }
+
+
+def _outcome(receipt: Receipt) -> Row:
+    return {
+        "state": receipt.state.value,
+        "reason": receipt.reason.value if receipt.reason else None,
+        "detail": receipt.detail[:DETAIL_MAX],
+        "provider_id": receipt.provider_id[:DETAIL_MAX],
+    }
+
+
+def _receipt(row: sa.Row[Any]) -> Receipt:
+    return Receipt(
+        notification=row.notification,
+        attempt=row.attempt,
+        state=NotificationState(row.state),
+        at=row.at,
+        reason=Reason(row.reason) if row.reason else None,
+        detail=row.detail,
+        provider_id=row.provider_id,
+        retry_at=row.retry_at,
+    )

@@ -1,0 +1,206 @@
+"""The tables. A record is kept whole as a document (`body`), beside the few columns that lists and load ask for.
+
+The outbox is the exception: what delivery works by are columns of its own, and they, not the body, are true.
+No row refers to another by a foreign key: what is recorded late must not be refused because of what it names.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.schema import SchemaItem
+
+HEAD: Final = "0001"
+"""The migration these tables stand for. Revisions are numbers of four digits, so they sort."""
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Utc(sa.types.TypeDecorator[datetime]):
+    """An instant: handed over and given back aware, in UTC."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
+        """Refuse naive times: nobody knows when they were."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"cannot record a time without zone: {value}")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
+        """SQLite gives back what it was given without the zone."""
+        if value is None or value.tzinfo is not None:
+            return value.astimezone(UTC) if value else None
+        return value.replace(tzinfo=UTC)
+
+
+def _documents(name: str, *columns: SchemaItem, number: bool = True) -> sa.Table:
+    """Make a table of documents; those with `number` are listed by it, newest first."""
+    ordering = (sa.Column("number", sa.BigInteger, nullable=False, index=True),) if number else ()
+    return sa.Table(
+        name,
+        metadata,
+        sa.Column("id", sa.String, primary_key=True),
+        *ordering,
+        *columns,
+        sa.Column("body", sa.JSON, nullable=False),
+    )
+
+
+def _alive() -> tuple[SchemaItem, ...]:
+    """Whether the record still bears on decisions; the index holds only those that do."""
+    column = sa.Column("alive", sa.Boolean, nullable=False)
+    return column, sa.Index(None, column, sqlite_where=column.is_(True), postgresql_where=column.is_(True))
+
+
+def _word(name: str, *, null: bool = True) -> sa.Column[str]:
+    return sa.Column(name, sa.String, nullable=null)
+
+
+def _time(name: str, *, null: bool = False) -> sa.Column[datetime]:
+    return sa.Column(name, Utc, nullable=null)
+
+
+alerts = _documents(
+    "alerts",
+    *_alive(),
+    _word("state", null=False),
+    _word("incident"),
+    _time("changed_at"),
+    number=False,
+)
+
+incidents = _documents(
+    "incidents",
+    *_alive(),
+    _word("state", null=False),
+    _time("opened_at"),
+    _time("changed_at"),
+    sa.Index(None, "state", "number"),
+)
+
+escalations = _documents("escalations", number=False)
+
+tickets = _documents(
+    "tickets",
+    *_alive(),
+    _word("state", null=False),
+    _word("incident"),
+    _word("service"),
+    _time("opened_at"),
+    sa.Index(None, "state", "number"),
+    sa.Index(None, "incident", "number"),
+    sa.Index(None, "service", "number"),
+)
+
+announcements = _documents(
+    "announcements",
+    *_alive(),
+    _word("state", null=False),
+    _word("incident"),
+    _time("created_at"),
+    sa.Index(None, "state", "number"),
+    sa.Index(None, "incident", "number"),
+)
+
+silences = _documents("silences", sa.Column("ends_at", Utc, nullable=False, index=True))
+
+proofs = _documents("proofs", _time("at"), number=False)
+
+recoveries = _documents(
+    "recoveries", _word("service", null=False), _time("at"), sa.Index(None, "service", "at")
+)
+
+timeline = _documents(
+    "timeline", _word("incident", null=False), _time("at"), sa.Index(None, "incident", "number")
+)
+
+PENDING: Final = "pending"
+SENDING: Final = "sending"
+
+outbox = _documents(
+    "outbox",
+    sa.Column("dedup_key", sa.String, nullable=False, unique=True),
+    _word("state", null=False),
+    _word("kind", null=False),
+    _word("incident"),
+    _word("channel", null=False),
+    sa.Column("priority", sa.SmallInteger, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    _time("created_at"),
+    _time("not_before"),
+    _time("not_after"),
+    _word("owner"),
+    _time("lease_until", null=True),
+    _word("reason"),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("provider_id", sa.Text, nullable=False),
+    sa.Index(None, "state", "number"),
+    sa.Index(None, "incident", "number"),
+    sa.Index(None, "kind", "number"),
+)
+
+_waiting = outbox.c.state == sa.literal_column(f"'{PENDING}'")
+sa.Index(
+    "ix_outbox_due",
+    outbox.c.priority,
+    outbox.c.not_before,
+    outbox.c.number,
+    sqlite_where=_waiting,
+    postgresql_where=_waiting,
+)
+sa.Index("ix_outbox_waiting", outbox.c.not_before, sqlite_where=_waiting, postgresql_where=_waiting)
+
+receipts = sa.Table(
+    "receipts",
+    metadata,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    _word("notification", null=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    _word("state", null=False),
+    _time("at"),
+    _word("reason"),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("provider_id", sa.Text, nullable=False),
+    _time("retry_at", null=True),
+    # True where the row had gone on without this attempt: kept as evidence, not applied.
+    sa.Column("late", sa.Boolean, nullable=False),
+    sa.UniqueConstraint("notification", "attempt", "state", "at"),
+    implicit_returning=False,  # nobody asks for its id
+)
+
+# Which services a record named, then or now: what lists filter by where a record may name several.
+mentions = sa.Table(
+    "mentions",
+    metadata,
+    sa.Column("kind", sa.String, primary_key=True),
+    sa.Column("service", sa.String, primary_key=True),
+    sa.Column("record", sa.String, primary_key=True),
+)
+
+tokens = sa.Table(
+    "tokens",
+    metadata,
+    sa.Column("name", sa.String, primary_key=True),
+    _word("role", null=False),
+    sa.Column("digest", sa.String, nullable=False, unique=True),
+    _time("created_at"),
+)
+
+meta = sa.Table(
+    "meta",
+    metadata,
+    sa.Column("key", sa.String, primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)

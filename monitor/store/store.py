@@ -1,0 +1,215 @@
+"""The store: where decisions become durable. Used by one thread only; `StoreThread` is its face to the others."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final, Self, TypeVar
+
+import sqlalchemy as sa
+
+from alerting.incidents.incident import Entry
+from alerting.notification import Notification, Receipt
+from alerting.state import Changes, Record, State
+from monitor.store import dialect, lists, loading
+from monitor.store.changes import Batch, Writer
+from monitor.store.database import Database
+from monitor.store.errors import Fault, StoreError
+from monitor.store.lock import StoreLock
+from monitor.store.outbox import Outbox
+from monitor.store.page import OutboxStats, Page, Token
+from monitor.store.schema import meta, tokens
+from monitor.store.tokens import ROLES
+
+R = TypeVar("R", bound=Record | Entry)
+
+PROOF_SECONDS: Final = 60.0
+"""For so long a write proves that the store can be written."""
+
+
+class Store:
+    """Records, timeline, outbox, receipts and tokens in one database. Every method raises StoreError."""
+
+    def __init__(self, database: Database, lock: StoreLock) -> None:
+        """Take an open database and the lock that proves we are alone."""
+        self._lock = lock
+        self._database = database
+        self._outbox = Outbox(database.dialect)
+        self._writer = Writer(database.dialect, self._outbox)
+        self._put_meta = dialect.upsert(meta, database.dialect)
+        self._add_token = dialect.add_missing(tokens, database.dialect)
+        self._proved = float("-inf")
+
+    @classmethod
+    def open(cls, url: str, state_dir: Path) -> Self:
+        """Lock the state directory and open the database, made or brought up to date where need be.
+
+        A damaged file raises StoreError with fault CORRUPT and its path: the lock is given back, so that the file
+        can be moved aside and the call repeated.
+        """
+        lock = StoreLock.take(state_dir)
+        try:
+            return cls(Database.open(url), lock)
+        except BaseException:
+            lock.release()
+            raise
+
+    def close(self) -> None:
+        """Close the database, give the lock back. Harmless when done already."""
+        self._database.close()
+        self._lock.release()
+
+    @property
+    def duplicates(self) -> int:
+        """How many notifications were left out since their `dedup_key` was there already."""
+        return self._writer.duplicates
+
+    def load(self, now: datetime | None = None) -> State:
+        """Return everything that is still going on.
+
+        That is what is alive, the notifications of incidents not closed, all proofs, the last recoveries of each
+        service, silences that end after `now`, and the highest number ever given per prefix.
+        """
+        with self._database.read("load from") as connection:
+            return loading.load(connection, now or datetime.now(UTC))
+
+    def record(self, changes: Changes) -> None:
+        """Write `changes` durably, all of them or none: receipts, then records, then the timeline."""
+        (error,) = self.record_all([changes])
+        if error is not None:
+            raise error
+
+    def record_all(self, group: Sequence[Changes]) -> list[StoreError | None]:
+        """Write many changes at the price of one; return for each what went wrong with it, None where it is durable.
+
+        Where the group as a whole fails, each is tried alone, so that a bad one does not take the others with it.
+        """
+        outcomes: list[StoreError | None] = [None] * len(group)
+        batches: dict[int, Batch] = {}
+        for place, changes in enumerate(group):
+            try:
+                batches[place] = Batch.of(changes)
+            except StoreError as err:
+                outcomes[place] = err
+        error = self._write(batches.values())
+        if error is None:
+            return outcomes
+        hopeless = error if error.fault.slow or len(batches) == 1 else None
+        for place, batch in batches.items():
+            outcomes[place] = error = hopeless or self._write([batch])
+            if error is not None and error.fault.slow:
+                hopeless = error
+        return outcomes
+
+    def claim(
+        self,
+        owner: str,
+        now: datetime,
+        lease: timedelta,
+        limit: int,
+        exclude_channels: frozenset[str] = frozenset(),
+    ) -> list[Notification]:
+        """Take up to `limit` due notifications for sending, most urgent first; durably marked before they return."""
+        with self._database.write("claim from") as connection:
+            return self._outbox.claim(
+                connection, owner=owner, now=now, lease=lease, limit=limit, exclude_channels=exclude_channels
+            )
+
+    def release(self, claimed: Iterable[Notification]) -> None:
+        """Give back claimed notifications no attempt was made with."""
+        with self._database.write("release in") as connection:
+            self._outbox.release(connection, claimed)
+
+    def next_due(self, now: datetime, exclude_channels: frozenset[str] = frozenset()) -> datetime | None:
+        """Return when the first of what is pending may be sent, `now` at the earliest; None where nothing is."""
+        with self._database.read("read from") as connection:
+            found = self._outbox.next_due(connection, exclude_channels)
+        return max(found, now) if found else None
+
+    def interrupted(self) -> list[Notification]:
+        """Return what is marked as being sent. They come back by a receipt for the attempt they carry."""
+        with self._database.read("read from") as connection:
+            return self._outbox.interrupted(connection)
+
+    def outbox_stats(self) -> OutboxStats:
+        """Return how full the outbox is."""
+        with self._database.read("read from") as connection:
+            return self._outbox.stats(connection)
+
+    def receipts(self, notification: str) -> list[Receipt]:
+        """Return every attempt to deliver a notification, oldest first."""
+        with self._database.read("read from") as connection:
+            return self._outbox.receipts(connection, notification)
+
+    def page(
+        self,
+        kind: type[R],
+        filters: Mapping[str, str] | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page[R]:
+        """Return one page, newest first. Raises ValueError for a filter, limit or cursor that makes no sense."""
+        query = lists.Query.of(kind, filters or {}, limit, cursor)
+        with self._database.read("read from") as connection:
+            return lists.page(connection, query)
+
+    def get(self, kind: type[R], key: str) -> R | None:
+        """Return one record by its id; None where there is none."""
+        with self._database.read("read from") as connection:
+            return lists.get(connection, kind, key)
+
+    def timeline(self, incident: str) -> list[Entry]:
+        """Return an incident's timeline, oldest first."""
+        with self._database.read("read from") as connection:
+            return lists.timeline(connection, incident)
+
+    def add_token(self, name: str, role: str, digest: str, now: datetime | None = None) -> None:
+        """Keep a token by its digest."""
+        if role not in ROLES:
+            raise ValueError(f"cannot add token {name!r}: its role must be one of {', '.join(ROLES)}")
+        row = {"name": name, "role": role, "digest": digest, "created_at": now or datetime.now(UTC)}
+        with self._database.write("add a token to") as connection:
+            added = connection.execute(self._add_token, row).rowcount
+        if not added:
+            raise StoreError(f"cannot add token {name!r}: the name is taken", fault=Fault.TAKEN)
+
+    def token_role(self, digest: str) -> tuple[str, str] | None:
+        """Return (name, role) of the token with this digest; None for a stranger."""
+        with self._database.read("read from") as connection:
+            row = connection.execute(
+                sa.select(tokens.c.name, tokens.c.role).where(tokens.c.digest == digest)
+            ).first()
+        return (row.name, row.role) if row else None
+
+    def tokens(self) -> list[Token]:
+        """Return all tokens by name."""
+        with self._database.read("read from") as connection:
+            rows = connection.execute(sa.select(tokens).order_by(tokens.c.name)).all()
+        return [Token(name=row.name, role=row.role, created_at=row.created_at) for row in rows]
+
+    def revoke_token(self, name: str) -> bool:
+        """Forget a token; False where there was none of that name."""
+        with self._database.write("revoke a token in") as connection:
+            return connection.execute(sa.delete(tokens).where(tokens.c.name == name)).rowcount > 0
+
+    def check(self, now: datetime) -> None:
+        """Prove that the store can be written, by a write where there was none for PROOF_SECONDS."""
+        self._database.verify()
+        if time.monotonic() - self._proved < PROOF_SECONDS:
+            return
+        with self._database.write("write to") as connection:
+            connection.execute(self._put_meta, {"key": "checked_at", "value": now.isoformat()})
+        self._proved = time.monotonic()
+
+    def _write(self, batches: Iterable[Batch]) -> StoreError | None:
+        """Write batches in one transaction; return what went wrong."""
+        try:
+            with self._database.write("record to") as connection:
+                duplicates = self._writer.write(connection, batches)
+        except StoreError as err:
+            return err
+        self._writer.duplicates += duplicates
+        self._proved = time.monotonic()
+        return None
