@@ -1,0 +1,1 @@
+"""Commands that work right here, without a running daemon."""
