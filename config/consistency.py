@@ -9,6 +9,7 @@ from alerting.oncall.rota import Day
 from config.building.staff import terms_of
 from config.complaint import KeyPath, Notes
 from config.document import RESERVED, Document
+from config.schema.decode import known_keys
 from config.schema.staff import ShiftKeys
 from config.source.block import Series, locate
 
@@ -108,12 +109,16 @@ def _channels(document: Document, notes: Notes) -> None:
         complaint = getattr(channel.notifier, "complaint", None)
         message = complaint() if callable(complaint) else None
         if message:
-            notes.complain(*locate(document.root, path), str(message))
+            # A complaint about one option begins with its name.
+            option, colon, rest = str(message).partition(": ")
+            known = colon and option in known_keys(type(channel.notifier))
+            where = (*path, option) if known else path
+            notes.complain(*locate(document.root, where), rest if known else str(message))
         if channel.keys.audience is not None and channel.notifier.needs_address:
             notes.complain(
                 *locate(document.root, (*path, "audience")),
-                "this channel reaches one person by their address, so it cannot have an audience",
-                "name the destination itself instead of {address}",
+                "a channel that reaches one person by their address cannot have an audience",
+                "an audience's channel names its destination itself",
             )
     for person, keys in document.people.items():
         for channel_id in keys.channels:

@@ -91,7 +91,7 @@ class Document:
         return named | set(self.checks) if section == "checks" else named
 
 
-_SINGLE: Final[Mapping[str, type[Any]]] = {
+SINGLE: Final[Mapping[str, type[Any]]] = {
     "site": Site,
     "listen": ListenKeys,
     "defaults": Defaults,
@@ -100,16 +100,16 @@ _SINGLE: Final[Mapping[str, type[Any]]] = {
     "paging": Paging,
     "heartbeat": Heartbeat,
 }
-_NAMED: Final[Mapping[str, type[Any]]] = {
+NAMED: Final[Mapping[str, type[Any]]] = {
     "thresholds": ThresholdKeys,
     "services": ServiceKeys,
     "people": PersonKeys,
     "rotas": RotaKeys,
 }
-_LISTED: Final[Mapping[str, type[Any]]] = {"silences": Silence, "maintenance": Maintenance}
+LISTED: Final[Mapping[str, type[Any]]] = {"silences": Silence, "maintenance": Maintenance}
 _OWN: Final = ("store", "host", "canaries", "checks", "escalations", "fallback", "channels")
 
-SECTIONS: Final = (*_SINGLE, *_NAMED, *_LISTED, *_OWN)
+SECTIONS: Final = (*SINGLE, *NAMED, *LISTED, *_OWN)
 """Every key of the top level."""
 
 
@@ -125,14 +125,14 @@ def decode_document(root: Block, kinds: Kinds, notes: Notes) -> Document:
     for key, value in root.items():
         if value is None or key not in SECTIONS:
             continue
-        if key in _SINGLE:
-            found = decode(_SINGLE[key], value, root=root, path=(key,), notes=notes)
+        if key in SINGLE:
+            found = decode(SINGLE[key], value, root=root, path=(key,), notes=notes)
             if found is not None:
                 setattr(document, key, found)
-        elif key in _NAMED:
-            setattr(document, key, decoder.named(key, value, _NAMED[key]))
-        elif key in _LISTED:
-            setattr(document, key, decoder.listed(key, value, _LISTED[key]))
+        elif key in NAMED:
+            setattr(document, key, decoder.named(key, value, NAMED[key]))
+        elif key in LISTED:
+            setattr(document, key, decoder.listed(key, value, LISTED[key]))
     decoder.own_sections(document)
     return document
 
@@ -208,7 +208,9 @@ class _Decoder:
                 if item is not None
             )
             document.canaries = [canary for canary in made if canary is not None]
-        for index, mirror in enumerate(document.tickets.mirror):
+        tickets = root.get("tickets")
+        mirrors = tickets.get("mirror") if isinstance(tickets, Block) else None
+        for index, mirror in enumerate(mirrors if isinstance(mirrors, Series) else ()):
             self.channel(mirror, ("tickets", "mirror", index))
         self.own_checks(document)
 

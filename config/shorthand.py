@@ -65,13 +65,14 @@ class _Forms:
             self.notes.complain(mark, shown, message, hint)
 
     def each(self, form: Callable[[Any, KeyPath], Any]) -> Callable[[Any, KeyPath], Any]:
-        """Apply `form` to every entry of a mapping; None leaves one out."""
+        """Apply `form` to every entry of a mapping; where it gives None for something, that is left out."""
 
         def expand_all(value: Any, path: KeyPath) -> Any:
             if not isinstance(value, Block):
                 return value
-            made = ((key, form(inner, (*path, key))) for key, inner in value.items())
-            return Block(value.mark, {key: inner for key, inner in made if inner is not None}, value.places)
+            made = {key: form(inner, (*path, key)) for key, inner in value.items()}
+            kept = {key: inner for key, inner in made.items() if inner is not None or value[key] is None}
+            return Block(value.mark, kept, value.places)
 
         return expand_all
 
@@ -89,6 +90,8 @@ class _Forms:
     def check(self, value: Any, path: KeyPath) -> Any:
         if isinstance(value, str):
             return self._check_from_text(value, path)
+        if value is None:
+            self.complain(path, "is empty", "write a URL, an address, or a mapping with `probe:`")
         if not isinstance(value, Block) or "probe" in value:
             return value
         named = [key for key in value if key in self.kinds.probes]
@@ -243,6 +246,8 @@ class _Forms:
             if key not in HOST_CHECKS:
                 at, shown = locate(self.root, (*path, key), key=True)
                 self.notes.complain(at, shown, "unknown key", did_you_mean(key, HOST_CHECKS))
+            elif isinstance(inner, Block) and "probe" in inner:
+                self.complain((*path, key, "probe"), "is said by the name already")
             elif inner_switch is False:
                 full[key] = "off"
             elif inner_switch or isinstance(inner, Block):

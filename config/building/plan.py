@@ -45,7 +45,11 @@ def build_channels(document: Document) -> dict[str, Channel]:
     """Return the channels as delivery needs them."""
     return {
         id_: Channel(
-            id=id_, notifier=entry.notifier, timeout=entry.keys.timeout, parallel=entry.keys.parallel
+            id=id_,
+            notifier=entry.notifier,
+            timeout=entry.keys.timeout,
+            # A kind that limits itself knows best: a send that queued inside it would run into its deadline.
+            parallel=int(getattr(entry.notifier, "parallel", entry.keys.parallel)),
         )
         for id_, entry in document.channels.items()
     }

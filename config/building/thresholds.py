@@ -194,7 +194,7 @@ def _quantity(text: str, unit: Unit, key: str) -> float:
     except ValueError as error:
         raise _Wrong((key,), str(error), getattr(error, "hint", "")) from None
     if unit is Unit.RATIO and value > 1 and "%" not in text:
-        raise _Wrong((key,), f"{text} would be {show(value, unit)}", f"write {text}%")
+        raise _Wrong((key,), f"{text} would be {value * 100:.12g} %", f"write {text}%")
     return value
 
 

@@ -61,6 +61,10 @@ def _make_strict(node: Any) -> None:
         kind = node.get("type")
         if isinstance(kind, str) and kind in _LEAVES:
             node["strict"] = True
+        inner = node.get("schema")
+        if kind == "default" and isinstance(inner, dict) and inner.get("type") == "nullable":
+            # None is what a key left out means; a key that is there and empty was forgotten half-way.
+            node["schema"] = inner["schema"]
         for inner in node.values():
             _make_strict(inner)
     elif isinstance(node, list | tuple):
@@ -118,10 +122,10 @@ def _holds_spoilt(node: Any, notes: Notes) -> bool:
 
 def _words(detail: ErrorDetails) -> tuple[str, str]:
     kind, value, context = detail["type"], detail.get("input"), detail.get("ctx", {})
+    if value is None:
+        return "is empty", "give it a value, or leave the key out"
     if kind in _PLAIN:
         due, hint = _PLAIN[kind]
-        if value is None:
-            return "is empty", f"write {due}, or leave the key out"
         return f"must be {due}", hint(value)
     if kind in {"enum", "literal_error"}:
         choices = str(context.get("expected", "")).replace("'", "").replace(" or ", ", ").split(", ")
@@ -132,6 +136,8 @@ def _words(detail: ErrorDetails) -> tuple[str, str]:
     error = context.get("error")
     if isinstance(error, BaseException):
         return str(error).strip().rstrip("."), str(getattr(error, "hint", ""))
+    if kind == "too_short" and context.get("min_length") == 1:
+        return "must not be empty", ""
     if kind in _LIMITS:
         return _LIMITS[kind].format(**context), ""
     message = detail["msg"]
