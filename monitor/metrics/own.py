@@ -1,0 +1,207 @@
+"""Nightbell's own series: a few hundred at most, written by prometheus_client.
+
+What must be asked for (the outbox) is asked first; then everything is collected in one go, without awaiting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any, Final
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
+from prometheus_client.exposition import choose_encoder, generate_latest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.openmetrics import exposition as openmetrics
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector, CollectorRegistry
+
+from alerting.alert import Alert, AlertState
+from alerting.incidents.incident import Incident
+from alerting.notification import NotificationState
+from alerting.oncall.shifts import on_call
+from alerting.severity import Severity
+from alerting.state import State
+from alerting.tickets.terms import TicketClass
+from alerting.tickets.ticket import Ticket
+from monitor.daemon import Daemon
+from monitor.metrics.exposition import END, Format
+from monitor.store.errors import StoreError
+from monitor.store.page import OutboxStats
+
+STORE_DEADLINE: Final = 2.0
+"""Seconds the store has to tell how the outbox stands; without an answer it counts as down."""
+
+
+async def ask(daemon: Daemon) -> OutboxStats | None:
+    """Return how the outbox stands; None where the store does not say, which is itself a figure."""
+    try:
+        async with asyncio.timeout(STORE_DEADLINE):
+            return await daemon.store.outbox_stats()
+    except (StoreError, TimeoutError):
+        return None
+
+
+def negotiate(accept: str) -> Format:
+    """Return the format that fits an Accept header."""
+    try:
+        _, content_type = choose_encoder(accept[:1000])
+    except TypeError:  # a version that is no number
+        return Format.TEXT
+    return Format.OPENMETRICS if content_type.startswith("application/openmetrics-text") else Format.TEXT
+
+
+def text(daemon: Daemon, outbox: OutboxStats | None, form: Format) -> str:
+    """Return our own series, without the mark at the end."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Collected((*_all(daemon, outbox), *_process().collect())))
+    if form is Format.TEXT:
+        return generate_latest(registry).decode()
+    written: bytes = openmetrics.generate_latest(registry, version="1.0.0")  # type: ignore[no-untyped-call]
+    return written.decode().removesuffix(END)
+
+
+@dataclass(frozen=True, slots=True)
+class _Collected(Collector):
+    metrics: tuple[Metric, ...]
+
+    def collect(self) -> Iterable[Metric]:
+        return self.metrics
+
+
+@cache
+def _process() -> ProcessCollector:
+    return ProcessCollector(registry=None)
+
+
+def _gauge(name: str, text: str, values: Mapping[Any, float], names: tuple[str, ...]) -> Metric:
+    family = GaugeMetricFamily(f"nightbell_{name}", text, labels=names)
+    for key, value in values.items():
+        family.add_metric(key, value)
+    return family
+
+
+def _one(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"nightbell_{name}", text, value=value)
+
+
+def _count(name: str, text: str, values: Mapping[Any, float], names: tuple[str, ...]) -> Metric:
+    family = CounterMetricFamily(f"nightbell_{name}", text, labels=names)
+    for key, value in values.items():
+        family.add_metric(key, value)
+    return family
+
+
+def _all(daemon: Daemon, outbox: OutboxStats | None) -> Iterator[Metric]:
+    now = daemon.clock.now()
+    yield from _engine(daemon)
+    yield from _going_on(daemon.state, now)
+    yield from _sending(daemon, outbox, now)
+    yield _duty(daemon, now)
+    yield InfoMetricFamily("nightbell_build", "What is running.", value={"version": _version()})
+
+
+def _engine(daemon: Daemon) -> Iterator[Metric]:
+    vitals = daemon.vitals
+    yield _one("checks", "Configured checks.", len(daemon.config.checks))
+    yield _count("runs", "Runs of checks that came to an end.", {(): vitals.runs}, ())
+    yield _count(
+        "runs_skipped", "Runs left out because the one before had not ended.", {(): vitals.skipped}, ()
+    )
+    yield _count("decisions", "Inputs decided upon.", {(): vitals.decided}, ())
+    yield _one("lateness_seconds", "How late the last run began.", vitals.lateness)
+    yield _one("loop_lag_seconds", "How late the event loop was when last measured.", vitals.loop_lag)
+    yield _one(
+        "ready", "1 once checks are scheduled, listeners up and the store writable.", float(vitals.ready)
+    )
+    yield _gauge(
+        "trouble",
+        "1 for each part of the daemon that is in trouble.",
+        {(part,): 1 for part in vitals.troubles},
+        ("part",),
+    )
+    yield _one(
+        "config_last_reload_successful", "1 unless the last reload was refused.", float(vitals.reload_ok)
+    )
+    reloaded = vitals.reloaded_at or vitals.started_at
+    yield _one(
+        "config_last_reload_success_timestamp_seconds",
+        "When the configuration in force was loaded.",
+        reloaded.timestamp(),
+    )
+    answered = {(listener, str(code)): count for (listener, code), count in vitals.answered.items()}
+    yield _count("http_answers", "Answers by listener and status.", answered, ("listener", "code"))
+
+
+def _going_on(state: State, now: datetime) -> Iterator[Metric]:
+    live = (AlertState.PENDING, AlertState.FIRING, AlertState.RECOVERING)
+    alerts = {(which.value, severity.value): 0 for which in live for severity in Severity}
+    incidents = {(severity.value, answer): 0 for severity in Severity for answer in ("no", "yes")}
+    tickets = {(sort.value,): 0 for sort in TicketClass}
+    left: dict[tuple[str, ...], float] = {}
+    for alert in state.records[Alert].values():
+        if isinstance(alert, Alert) and alert.state in live:
+            alerts[alert.state.value, alert.severity.value] += 1
+    for incident in state.records[Incident].values():
+        if isinstance(incident, Incident) and incident.state.active:
+            incidents[incident.severity.value, "yes" if incident.acknowledgement else "no"] += 1
+    for ticket in state.records[Ticket].values():
+        if isinstance(ticket, Ticket) and ticket.state.active:
+            tickets[(ticket.ticket_class.value,)] += 1
+            for clock, deadline in _clocks(ticket):
+                key = (ticket.ticket_class.value, clock)
+                left[key] = min(left.get(key, float("inf")), (deadline - now).total_seconds())
+    yield _gauge("alerts", "Alerts by state and severity.", alerts, ("state", "severity"))
+    yield _gauge("incidents_open", "Incidents not over yet.", incidents, ("severity", "acknowledged"))
+    yield _gauge("tickets_open", "Tickets not resolved yet.", tickets, ("class",))
+    yield _gauge(
+        "ticket_sla_left_seconds",
+        "Time until the first open ticket of a class misses its response or resolution target; negative after.",
+        left,
+        ("class", "clock"),
+    )
+
+
+def _clocks(ticket: Ticket) -> Iterator[tuple[str, datetime]]:
+    if ticket.responded_at is None:
+        yield "respond", ticket.respond_by
+    yield "resolve", ticket.resolve_by
+
+
+def _sending(daemon: Daemon, outbox: OutboxStats | None, now: datetime) -> Iterator[Metric]:
+    up = outbox is not None and "store" not in daemon.vitals.troubles
+    yield _one("store_up", "1 while the store answers.", float(up))
+    if outbox is not None:
+        counts = {(state.value,): outbox.counts.get(state.value, 0) for state in NotificationState}
+        yield _gauge("outbox_notifications", "Notifications in the store by state.", counts, ("state",))
+        oldest = outbox.oldest_pending
+        age = (now - oldest).total_seconds() if oldest else 0.0
+        yield _one("outbox_oldest_seconds", "Age of the oldest notification still to be sent.", max(age, 0.0))
+    yield _count(
+        "deliveries",
+        "Attempts to deliver by channel, what became of the notification and why.",
+        daemon.vitals.deliveries,
+        ("channel", "state", "reason"),
+    )
+
+
+def _duty(daemon: Daemon, now: datetime) -> Metric:
+    on = {
+        (rota.id, person): 1.0
+        for rota in daemon.config.plan.rotas.values()
+        for person in on_call(rota, now).people
+    }
+    return _gauge("on_call", "1 for each person on shift.", on, ("rota", "person"))
+
+
+@cache
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("nightbell")
+    except PackageNotFoundError:  # run from a checkout that was never installed
+        return "unknown"

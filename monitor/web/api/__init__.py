@@ -1,0 +1,1 @@
+"""The API that people's tools speak, on the inner listener."""

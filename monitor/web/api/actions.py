@@ -1,0 +1,131 @@
+"""Acting: every POST becomes one input to the desk, and answers with the whole object once it is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from typing import Final
+
+from aiohttp import web
+
+from alerting import inputs
+from alerting.announcements.announcement import Announcement
+from alerting.incidents.incident import Incident
+from alerting.incidents.silence import Silence
+from alerting.state import Record
+from alerting.tickets.ticket import Ticket
+from monitor.web import views
+from monitor.web.api import bodies
+from monitor.web.api.answers import answer, person
+from monitor.web.api.lists import whole
+from monitor.web.call import Call
+from monitor.web.problem import Problem
+
+
+async def _act(call: Call, given: inputs.Input, kind: type[Record], *, status: int = 200) -> web.Response:
+    return await whole(call, kind, await call.daemon.submit(given), status=status)
+
+
+async def acknowledge(call: Call, body: bodies.Acknowledgement) -> web.Response:
+    """Somebody is on it."""
+    given = inputs.Acknowledge(incident=call.id, by=person(call, body.by), via=body.via, lasting=body.lasting)
+    return await _act(call, given, Incident)
+
+
+async def resolve(call: Call, body: bodies.Resolution) -> web.Response:
+    """End an incident by a person's word."""
+    given = inputs.Resolve(
+        incident=call.id, by=person(call, body.by), false_alarm=body.false_alarm, note=body.note
+    )
+    return await _act(call, given, Incident)
+
+
+async def escalate(call: Call, body: bodies.Plain) -> web.Response:
+    """Tell the next step now."""
+    return await _act(call, inputs.Escalate(incident=call.id, by=person(call, body.by)), Incident)
+
+
+async def open_ticket(call: Call, body: bodies.NewTicket) -> web.Response:
+    """Open a ticket."""
+    if body.service is not None and body.service not in call.daemon.config.plan.services:
+        raise Problem(400, f"cannot read the body: service: there is no service {body.service[:40]!r}")
+    given = inputs.OpenTicket(
+        title=body.title,
+        ticket_class=body.ticket_class,
+        by=person(call, body.by),
+        service=body.service,
+        text=body.text,
+    )
+    return await _act(call, given, Ticket, status=201)
+
+
+def work(action: inputs.TicketAction) -> Callable[[Call, bodies.Work], Awaitable[web.Response]]:
+    """Return the handler of one action on a ticket."""
+
+    async def act(call: Call, body: bodies.Work) -> web.Response:
+        given = inputs.WorkTicket(
+            ticket=call.id,
+            action=action,
+            by=person(call, body.by),
+            assignee=person(call, body.assignee, "assignee") if isinstance(body, bodies.Assignment) else None,
+            ticket_class=body.ticket_class if isinstance(body, bodies.Classification) else None,
+            note=body.note,
+        )
+        return await _act(call, given, Ticket)
+
+    return act
+
+
+WORK_BODIES: Final[Mapping[inputs.TicketAction, type[bodies.Work]]] = {
+    **dict.fromkeys(inputs.TicketAction, bodies.Work),
+    inputs.TicketAction.ASSIGN: bodies.Assignment,
+    inputs.TicketAction.CLASSIFY: bodies.Classification,
+}
+
+
+async def add_silence(call: Call, body: bodies.NewSilence) -> web.Response:
+    """Mute what fits. The author is who says so, else who acts, else the token."""
+    by = person(call, body.by)
+    ends = body.ends_at
+    if ends is None:
+        ends = (body.starts_at or call.daemon.clock.now()) + (body.lasting or timedelta(0))
+    given = inputs.AddSilence(
+        matchers=body.matchers,
+        author=body.author or by or (call.caller.name if call.caller else "api"),
+        reason=body.reason,
+        ends_at=ends,
+        starts_at=body.starts_at,
+    )
+    return await _act(call, given, Silence, status=201)
+
+
+async def end_silence(call: Call, body: bodies.Plain | None = None) -> web.Response:
+    """End a silence now."""
+    by = person(call, body.by) if body else None
+    return await _act(call, inputs.EndSilence(silence=call.id, by=by), Silence)
+
+
+async def publish(call: Call, body: bodies.Plain) -> web.Response:
+    """Let customers read it."""
+    return await _act(call, inputs.Publish(announcement=call.id, by=person(call, body.by)), Announcement)
+
+
+async def say(call: Call, body: bodies.Words) -> web.Response:
+    """Say something new to customers."""
+    given = inputs.Say(
+        announcement=call.id,
+        by=person(call, body.by),
+        state=body.state,
+        text=body.text,
+        expected_recovery_at=body.expected_recovery_at,
+        next_update_at=body.next_update_at,
+    )
+    return await _act(call, given, Announcement)
+
+
+async def test_channel(call: Call, body: bodies.ChannelTest) -> web.Response:
+    """Send a test message and answer with its receipt."""
+    if call.id not in call.daemon.config.channels:
+        raise Problem(404, f"there is no channel {call.id[:40]!r}")
+    receipt = await call.daemon.test_channel(call.id, person(call, body.to, "to"))
+    return answer(views.receipt(receipt))

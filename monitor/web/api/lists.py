@@ -1,0 +1,149 @@
+"""Reading: what is recorded, newest first, and single objects by id."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from aiohttp import web
+
+from alerting.alert import Alert
+from alerting.announcements.announcement import Announcement
+from alerting.incidents.incident import Incident
+from alerting.incidents.silence import Silence
+from alerting.notification import Notification
+from alerting.state import Record
+from alerting.tickets.ticket import Ticket
+from monitor.daemon import Daemon
+from monitor.store.page import Page
+from monitor.web import views
+from monitor.web.api.answers import answer, listed
+from monitor.web.call import Call
+from monitor.web.problem import Problem
+
+LIMIT: Final = 100
+MOST: Final = 1000
+
+Shown = Callable[[Daemon, Any], Awaitable[views.View]]
+
+
+async def _incident(daemon: Daemon, record: Incident) -> views.View:
+    timeline = await daemon.store.timeline(record.id)
+    alerts: list[Alert] = []
+    cursor: str | None = None
+    while len(alerts) < 10 * MOST:
+        page: Page[Alert] = await daemon.store.page(Alert, {"incident": record.id}, MOST, cursor)
+        alerts.extend(page.items)
+        if (cursor := page.next) is None:
+            break
+    return views.incident(record, alerts, timeline)
+
+
+async def _ticket(_daemon: Daemon, record: Ticket) -> views.View:
+    return views.ticket(record)
+
+
+async def _announcement(_daemon: Daemon, record: Announcement) -> views.View:
+    return views.announcement(record)
+
+
+async def _notification(_daemon: Daemon, record: Notification) -> views.View:
+    return views.notification(record)
+
+
+async def _silence(daemon: Daemon, record: Silence) -> views.View:
+    return views.silence(record, daemon.clock.now())
+
+
+SHOWN: Final[dict[type[Record], Shown]] = {
+    Incident: _incident,
+    Ticket: _ticket,
+    Announcement: _announcement,
+    Notification: _notification,
+    Silence: _silence,
+}
+
+
+def many(kind: type[Record]) -> Callable[[Call], Awaitable[web.Response]]:
+    """Return the handler that answers one page of a list."""
+
+    async def read(call: Call) -> web.Response:
+        query = call.query()
+        most, cursor = limit(query), query.pop("cursor", None)
+        try:
+            page = await call.daemon.store.page(kind, query, most, cursor)
+        except ValueError as error:
+            raise Problem(400, str(error)) from None
+        return listed([await SHOWN[kind](call.daemon, record) for record in page.items], page.next)
+
+    return read
+
+
+def one(kind: type[Record]) -> Callable[[Call], Awaitable[web.Response]]:
+    """Return the handler that answers a single object."""
+
+    async def read(call: Call) -> web.Response:
+        call.query()
+        return await whole(call, kind, call.id)
+
+    return read
+
+
+async def whole(call: Call, kind: type[Record], key: str, *, status: int = 200) -> web.Response:
+    """Answer with the whole object of that id. Raises Problem 404."""
+    record = call.daemon.state.records[kind].get(key) or await call.daemon.store.get(kind, key[:200])
+    if record is None:
+        raise Problem(404, f"there is no {kind.__name__.lower()} {key[:40]!r}")
+    return answer(await SHOWN[kind](call.daemon, record), status=status)
+
+
+def limit(query: dict[str, str]) -> int:
+    """Take `limit` out of the query: at least 1, never more than `MOST`."""
+    given = query.pop("limit", str(LIMIT))
+    if not re.fullmatch(r"[0-9]{1,18}", given, re.ASCII) or int(given) < 1:
+        raise Problem(400, "cannot read the query: limit must be a whole number from 1")
+    return min(int(given), MOST)
+
+
+async def checks(call: Call) -> web.Response:
+    """Answer the checks by name, each with its last sample."""
+    query = call.query()
+    most, after = limit(query), query.get("cursor", "")
+    state, service = query.get("state"), query.get("service")
+    daemon = call.daemon
+    plans = daemon.config.plan.checks
+    found: list[views.View] = []
+    for name in sorted(daemon.config.checks):
+        plan, sample = plans.get(name), daemon.samples.get(name)
+        if name <= after or (service is not None and (plan is None or service not in plan.services)):
+            continue
+        if state is not None and state != (sample.outcome.value if sample else ""):
+            continue
+        if len(found) == most:
+            return listed(found, found[-1]["name"])
+        found.append(views.check(daemon.config.checks[name], plan, sample))
+    return listed(found)
+
+
+async def check(call: Call) -> web.Response:
+    """Answer one check with its last sample."""
+    configured = call.daemon.config.checks.get(call.id)
+    if configured is None:
+        raise Problem(404, f"there is no check {call.id[:40]!r}")
+    plan = call.daemon.config.plan.checks.get(call.id)
+    return answer(views.check(configured, plan, call.daemon.samples.get(call.id)))
+
+
+async def services(call: Call) -> web.Response:
+    """Answer the services, each with what customers read of its state."""
+    from monitor.web.public.status import states
+
+    call.query()
+    daemon = call.daemon
+    public = states(daemon.config, daemon.state, daemon.samples, daemon.clock.now())
+    shown = [
+        views.service(service, public[name].value if name in public else None)
+        for name, service in daemon.config.plan.services.items()
+    ]
+    return listed(shown)
