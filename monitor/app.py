@@ -52,7 +52,8 @@ class App:
         self.store = store
         self.clock = clock
         self.ack_key = key
-        self.samples: dict[str, Sample] = {}
+        self._samples: dict[str, Sample] = {}
+        self.samples: Mapping[str, Sample] = self._samples
         self.vitals = Vitals(started_at=clock.now())
         self.executors = Executors()
         self.scheduler = Scheduler(self._run_check, self.vitals)
@@ -124,8 +125,8 @@ class App:
     async def _run_check(self, check: Check, memory: dict[str, object]) -> None:
         sample = await run_once(check, self.executors, memory, self.clock)
         self._last_run = asyncio.get_running_loop().time()
-        if self.config.checks.get(check.name) is check or check.name in self.config.checks:
-            self.samples[check.name] = sample
+        if check.name in self.config.checks:
+            self._samples[check.name] = sample
             self.pipeline.observe(sample)
 
     def _checked(self, now: float) -> float:
@@ -170,8 +171,8 @@ class App:
         self.vitals.reload_ok = True
         self.vitals.troubles.pop("config", None)
         self.scheduler.watch(fresh.checks)
-        for name in set(self.samples) - set(fresh.checks):
-            del self.samples[name]
+        for name in set(self._samples) - set(fresh.checks):
+            del self._samples[name]
         await self.submit(Reloaded())
         for name, channel in old.channels.items():
             kept = fresh.channels.get(name)
@@ -253,21 +254,23 @@ def run(_path: Path, *, loader: Callable[[], Config], clock: Clock | None = None
     """Run the daemon; return the exit code: 0 stopped as asked, 1 it could not start, 70 it broke."""
     from config import ConfigError
 
+    code = 0
     try:
-        _loop_runner()(serve(loader, clock or SystemClock()))
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(serve(loader, clock or SystemClock()))
     except* ConfigError as group:
+        code = 1
         for line in _leaves(group):
             print(line, file=sys.stderr)  # noqa: T201 - the complaints are the message
-        return 1
     except* (StoreError, ListenError) as group:
+        code = 1
         for line in _leaves(group):
             log.critical("%s", line)
-        return 1
     except* Exception:
+        code = 70
         log.exception("the daemon broke")
-        return 70
-    _leave_stuck_threads()
-    return 0
+    _leave_stuck_threads(code)
+    return code
 
 
 def _leaves(group: BaseExceptionGroup[Any]) -> list[str]:
@@ -278,19 +281,15 @@ def _leaves(group: BaseExceptionGroup[Any]) -> list[str]:
     ]
 
 
-def _loop_runner() -> Callable[..., Any]:
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     try:
         import uvloop
     except ImportError:  # no wheel for this platform: asyncio's own loop does the same, slower
-        return asyncio.run
-    return (
-        partial(asyncio.run, loop_factory=uvloop.new_event_loop)
-        if sys.version_info >= (3, 12)
-        else uvloop.run
-    )
+        return None
+    return uvloop.new_event_loop
 
 
-def _leave_stuck_threads() -> None:
+def _leave_stuck_threads(code: int) -> None:
     """End even where a thread hangs in the kernel (a dead network mount): Python would wait for it for ever."""
     stuck = [one for one in threading.enumerate() if one is not threading.main_thread() and one.is_alive()]
     if any(one.name.startswith(("host", "resolve")) for one in stuck):
@@ -299,4 +298,4 @@ def _leave_stuck_threads() -> None:
         if any(one.is_alive() for one in stuck):
             logging.shutdown()
             sys.stdout.flush()
-            os._exit(0)
+            os._exit(code)
