@@ -38,12 +38,12 @@ def unpack(answer: Answer, name: str) -> tuple[bytes, bool]:
         raise _failed(name, f"encoding {', '.join(encodings)[:60]!r} was not asked for")
     for encoding in reversed(encodings):
         try:
-            unpacked, finished = _inflate(body, gzip=encoding in _GZIP)
+            unpacked, finished, used = _inflate(body, gzip=encoding in _GZIP)
         except zlib.error as failure:
             raise _failed(name, f"it is not {encoding}, as it claims") from failure
         if whole and not finished and len(unpacked) < BODY_BYTES:
             raise _failed(name, f"its {encoding} data ends too early")
-        if len(unpacked) >= BODY_BYTES and len(unpacked) > _BOMB_RATIO * len(body):
+        if len(unpacked) >= BODY_BYTES and len(unpacked) > _BOMB_RATIO * used:
             raise _failed(name, f"it unpacks to more than {_BOMB_RATIO} times its size")
         body, whole = unpacked, whole and finished
     return body, whole
@@ -69,28 +69,29 @@ def _charset(answer: Answer) -> str:
     return match[1].lower() if match else "utf-8"
 
 
-def _inflate(data: bytes, *, gzip: bool) -> tuple[bytes, bool]:
-    """Return at most `BODY_BYTES` of unpacked data and whether all was unpacked to a proper end."""
+def _inflate(data: bytes, *, gzip: bool) -> tuple[bytes, bool, int]:
+    """Return at most `BODY_BYTES` of unpacked data, whether that is all to a proper end, and the bytes it took."""
     if not gzip:
         try:
             return _inflate_one(data, zlib.MAX_WBITS)
         except zlib.error:  # some servers send raw deflate under that name
             return _inflate_one(data, -zlib.MAX_WBITS)
-    unpacked = bytearray()
+    unpacked, left = bytearray(), data
     for _ in range(_MEMBERS):
         member = zlib.decompressobj(zlib.MAX_WBITS | 16)
-        unpacked += member.decompress(data, BODY_BYTES - len(unpacked))
+        unpacked += member.decompress(left, BODY_BYTES - len(unpacked))
+        left = member.unused_data or member.unconsumed_tail
         if not member.eof or len(unpacked) >= BODY_BYTES:
-            return bytes(unpacked), member.eof and not member.unused_data
-        data = member.unused_data
-        if not data.strip(b"\0"):  # padding is allowed
-            return bytes(unpacked), True
+            return bytes(unpacked), member.eof and not left, len(data) - len(left)
+        if not left.strip(b"\0"):  # padding is allowed
+            return bytes(unpacked), True, len(data)
     raise zlib.error("too many members")
 
 
-def _inflate_one(data: bytes, bits: int) -> tuple[bytes, bool]:
+def _inflate_one(data: bytes, bits: int) -> tuple[bytes, bool, int]:
     stream = zlib.decompressobj(bits)
-    return stream.decompress(data, BODY_BYTES), stream.eof
+    unpacked = stream.decompress(data, BODY_BYTES)
+    return unpacked, stream.eof, len(data) - len(stream.unused_data or stream.unconsumed_tail)
 
 
 def _failed(name: str, cause: str) -> ProbeFailed:

@@ -283,7 +283,7 @@ class _Ask:
         """Return the request that follows a redirect. Raise ValueError when it must not be followed."""
         # Header bytes arrive as Latin-1; browsers take them for UTF-8.
         place = location.strip(" \t").encode("latin-1").decode("utf-8", "replace")
-        url = parse_url(urljoin(f"{self.url}{self.url.path}", place))
+        url = parse_url(_join(f"{self.url}{self.url.path}", place))
         following = replace(self, url=url)
         if status == 303 or (status in {301, 302} and self.method == "POST"):
             kept = tuple(pair for pair in self.headers if pair[0].lower() != "content-type")
@@ -296,6 +296,13 @@ class _Ask:
             raise ValueError("it would carry the body to another origin")
         harmless = tuple(pair for pair in following.headers if pair[0].lower() in _HARMLESS)
         return replace(following, headers=harmless)
+
+
+def _join(base: str, place: str) -> str:
+    try:
+        return urljoin(base, place)
+    except ValueError as failure:  # the library's own words may repeat a secret
+        raise ValueError("its place is no URL") from failure
 
 
 def _trusts(old: Url, new: Url) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 
 import pytest
@@ -29,6 +30,7 @@ def test_loopback_is_measured_when_named() -> None:
             first = await probe.probe(run)
             assert set(first.parts["lo"]) == {"link"}
             send_over_loopback(100)
+            await asyncio.sleep(0.01)  # a rate needs time to pass
             return await probe.probe(run)
 
     values = finished(go).parts["lo"]

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
+
+import uvloop
 
 from probes.api import Probe, ProbeFailed, Reading, Run
+
+T = TypeVar("T")
+LOOPS = ("asyncio", "uvloop")
 
 
 @contextmanager
@@ -47,13 +52,11 @@ def observe(probe: Probe, *, times: int = 1, memory: dict[str, Any] | None = Non
     return finished(go)
 
 
-def finished(go: Callable[[], Awaitable[Any]]) -> Any:
+def finished(go: Callable[[], Coroutine[Any, Any, T]], loop: str = "asyncio") -> T:
     """Run to the end on a fresh loop, and collect what was dropped, so that a leak shows in this test."""
-
-    async def main() -> Any:
-        return await go()
-
+    factory = uvloop.new_event_loop if loop == "uvloop" else None
     try:
-        return asyncio.run(main())
+        with asyncio.Runner(loop_factory=factory) as runner:
+            return runner.run(go())
     finally:
         gc.collect()
