@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.pool import QueuePool
 
 from monitor.store.errors import Fault, StoreError
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
 
 BUSY_SECONDS: Final = 5.0
 """How long a write waits for another process to let go of the file."""
@@ -111,26 +115,20 @@ def make_file(path: Path) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except OSError as err:
-        fault = Fault.FULL if err.errno == 28 else Fault.IO
+        fault = Fault.FULL if err.errno == errno.ENOSPC else Fault.IO
         raise StoreError(f"cannot open {path}: {err.strerror}", fault=fault, path=path) from err
 
 
 def upsert(table: sa.Table, name: str) -> sa.Insert:
     """Insert a row, or replace the one with its id."""
-    if name == "postgresql":
-        adding = postgresql.insert(table)
-        changed = {column.name: adding.excluded[column.name] for column in table.c if not column.primary_key}
-        return adding.on_conflict_do_update(index_elements=list(table.primary_key), set_=changed)
-    putting = sqlite.insert(table)
-    replaced = {column.name: putting.excluded[column.name] for column in table.c if not column.primary_key}
-    return putting.on_conflict_do_update(index_elements=list(table.primary_key), set_=replaced)
+    adding = _insert(table, name)
+    changed = {column.name: adding.excluded[column.name] for column in table.c if not column.primary_key}
+    return adding.on_conflict_do_update(index_elements=list(table.primary_key), set_=changed)
 
 
 def add_missing(table: sa.Table, name: str) -> sa.Insert:
     """Insert a row unless something unique about it is there already."""
-    if name == "postgresql":
-        return postgresql.insert(table).on_conflict_do_nothing()
-    return sqlite.insert(table).on_conflict_do_nothing()
+    return _insert(table, name).on_conflict_do_nothing()
 
 
 def fault_of(err: Exception) -> tuple[Fault, str]:
@@ -149,6 +147,14 @@ def fault_of(err: Exception) -> tuple[Fault, str]:
     if isinstance(err, sa.exc.SQLAlchemyError):
         return Fault.OTHER, type(err).__name__
     return Fault.REFUSED, f"a value cannot be stored ({type(err).__name__})"
+
+
+def _insert(table: sa.Table, name: str) -> sqlite.Insert | postgresql.Insert:
+    if name == "postgresql":
+        from sqlalchemy.dialects import postgresql
+
+        return postgresql.insert(table)
+    return sqlite.insert(table)
 
 
 def _as_is(text: Any) -> Any:

@@ -93,7 +93,7 @@ class Store:
                 batches[place] = Batch.of(changes)
             except StoreError as err:
                 outcomes[place] = err
-        error = self._write(batches.values())
+        error = self._write(batches.values()) if batches else None
         if error is None:
             return outcomes
         hopeless = error if error.fault.slow or len(batches) == 1 else None
@@ -196,7 +196,6 @@ class Store:
 
     def check(self, now: datetime) -> None:
         """Prove that the store can be written, by a write where there was none for PROOF_SECONDS."""
-        self._database.verify()
         if time.monotonic() - self._proved < PROOF_SECONDS:
             return
         with self._database.write("write to") as connection:

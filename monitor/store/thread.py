@@ -40,7 +40,11 @@ class StoreThread:
         if self.alive():
             return
         worker = Worker(self._open)
-        await worker.start()
+        try:
+            await worker.start()
+        except asyncio.CancelledError:
+            worker.put(Stop(answer=asyncio.get_running_loop().create_future()))  # nobody would ever close it
+            raise
         self._worker = worker
 
     async def close(self) -> None:

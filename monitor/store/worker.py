@@ -50,7 +50,16 @@ class Stop:
 
 
 Task = Job | Recording | Stop
-Answer = tuple[Task, Any, BaseException | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came of a task: its value or its error; `undo` where nobody may be left to take the value."""
+
+    to: asyncio.Future[Any]
+    value: Any = None
+    error: BaseException | None = None
+    undo: Callable[[Store, Any], None] | None = None
 
 
 class Worker:
@@ -62,7 +71,7 @@ class Worker:
         self._queue: SimpleQueue[Task] = SimpleQueue()
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._run, name="nightbell-store", daemon=True)
-        self._opened = Stop(answer=self._loop.create_future())
+        self._opened: asyncio.Future[None] = self._loop.create_future()
         self._recordings: deque[Recording] = deque()
         self._urgent: deque[Job] = deque()
         self._reads: deque[Job] = deque()
@@ -71,7 +80,7 @@ class Worker:
     async def start(self) -> None:
         """Start the thread; return when the store is open, raise what opening it raised."""
         self._thread.start()
-        await self._opened.answer
+        await self._opened
 
     def alive(self) -> bool:
         """True while the thread runs."""
@@ -85,9 +94,9 @@ class Worker:
         try:
             store = self._make()
         except BaseException as err:  # whoever awaits it is told, as an executor would
-            self._tell([(self._opened, None, err)])
+            self._tell(Answer(to=self._opened, error=err))
             return
-        self._tell([(self._opened, None, None)])
+        self._tell(Answer(to=self._opened))
         while self._wait():
             if self._recordings:
                 self._record(store)
@@ -126,7 +135,9 @@ class Worker:
             outcomes = store.record_all([task.changes for task in group])
         except Exception as err:  # the thread outlives whatever it is
             outcomes = [err] * len(group)
-        self._tell([(task, None, error) for task, error in zip(group, outcomes, strict=True)])
+        self._tell(
+            *(Answer(to=task.answer, error=error) for task, error in zip(group, outcomes, strict=True))
+        )
 
     def _do(self, store: Store, job: Job) -> None:
         if job.answer.cancelled():
@@ -134,9 +145,9 @@ class Worker:
         try:
             value = job.work(store)
         except Exception as err:  # the thread outlives whatever it is
-            self._tell([(job, None, err)])
+            self._tell(Answer(to=job.answer, error=err))
         else:
-            self._tell([(job, value, None)])
+            self._tell(Answer(to=job.answer, value=value, undo=job.undo))
 
     def _finish(self, store: Store) -> None:
         error = None
@@ -145,24 +156,24 @@ class Worker:
         except Exception as err:
             error = err
         if self._stop is not None:
-            self._tell([(self._stop, None, error)])
+            self._tell(Answer(to=self._stop.answer, error=error))
 
-    def _tell(self, answers: list[Answer]) -> None:
+    def _tell(self, *answers: Answer) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to be told
             self._loop.call_soon_threadsafe(self._settle, answers)
 
-    def _settle(self, answers: list[Answer]) -> None:
+    def _settle(self, answers: tuple[Answer, ...]) -> None:
         """Answer, on the loop."""
-        for task, value, error in answers:
-            if task.answer.done():  # nobody waits any more
-                if isinstance(task, Job) and task.undo is not None and error is None:
-                    self._take_back(task, value)
-            elif error is not None:
-                task.answer.set_exception(error)
+        for answer in answers:
+            if answer.to.done():  # nobody waits any more
+                if answer.undo is not None:
+                    self._take_back(answer.undo, answer.value)
+            elif answer.error is not None:
+                answer.to.set_exception(answer.error)
             else:
-                task.answer.set_result(value)
+                answer.to.set_result(answer.value)
 
-    def _take_back(self, job: Job, value: Any) -> None:
-        undo = job.undo
-        assert undo is not None  # noqa: S101 - for the type checker
-        self.put(Job(work=lambda store: undo(store, value), answer=self._loop.create_future(), urgent=True))
+    def _take_back(self, undo: Callable[[Store, Any], None], value: Any) -> None:
+        done = self._loop.create_future()
+        done.add_done_callback(lambda future: future.exception())  # the next start finds it where this fails
+        self.put(Job(work=lambda store: undo(store, value), answer=done, urgent=True))
