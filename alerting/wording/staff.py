@@ -8,7 +8,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from alerting.alert import Alert
-from alerting.incidents.incident import Incident
+from alerting.incidents.incident import EndReason, Incident
 from alerting.tickets.ticket import Ticket
 from alerting.wording.times import clock_time, length, pick
 
@@ -83,6 +83,7 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
 }
 
 LANGUAGES: Final = tuple(_WORDS)
+_WHY: Final = (EndReason.FALSE_ALARM, EndReason.UNMONITORED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +128,7 @@ def recovered(facts: Facts, language: str) -> tuple[str, str]:
     incident = facts.incident
     until = incident.resolved_at or incident.changed_at
     lines = []
-    if incident.reason is not None and incident.reason.value in words:
+    if incident.reason in _WHY:
         lines.append(words[incident.reason.value])
     lines.append(
         words["over"].format(
