@@ -26,6 +26,7 @@ class Unit(enum.Enum):
 
 
 _TIME: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_CENTURY: Final = 100 * 365.25 * 86400
 _SIZE: Final = {
     "B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
     "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40,
@@ -139,7 +140,12 @@ def _as(unit: Unit) -> BeforeValidator:
 
 
 def _duration(text: Any) -> timedelta:
-    return text if isinstance(text, timedelta) else timedelta(seconds=parse(text, Unit.SECONDS))
+    if isinstance(text, timedelta):
+        return text
+    seconds = parse(text, Unit.SECONDS)
+    if seconds > _CENTURY:
+        raise ValueError("must not be longer than 100 years")
+    return timedelta(seconds=seconds)
 
 
 def _schema(pattern: str, example: str) -> WithJsonSchema:

@@ -64,7 +64,7 @@ def text(daemon: Daemon, outbox: OutboxStats | None, form: Format) -> str:
     return written.decode().removesuffix(END)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Collected(Collector):
     metrics: tuple[Metric, ...]
 

@@ -23,7 +23,16 @@ from monitor.web.problem import Problem
 
 
 async def _act(call: Call, given: inputs.Input, kind: type[Record], *, status: int = 200) -> web.Response:
-    return await whole(call, kind, await call.daemon.submit(given), status=status)
+    try:
+        number = await call.daemon.submit(given)
+    except inputs.Refused as refused:
+        if refused.refusal is not inputs.Refusal.UNKNOWN or "id" not in call.request.match_info:
+            raise
+        # The desk has forgotten what is closed; the store has not.
+        if await call.daemon.store.get(kind, call.id[:200]) is None:
+            raise
+        raise Problem(409, refused.message) from None
+    return await whole(call, kind, number, status=status)
 
 
 async def acknowledge(call: Call, body: bodies.Acknowledgement) -> web.Response:

@@ -1,0 +1,485 @@
+"""The API, asked over real sockets: reading, acting, and what it says where it will not."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alerting.inputs import Tick
+from lab.web_daemon import Site, within
+from monitor.store.errors import StoreError
+from monitor.web.api import shapes
+from probes.sample import Outcome
+
+
+def test_an_incident_is_shown_whole_in_the_list_and_alone(tmp_path: Path) -> None:
+    async def story(here: Site) -> None:
+        number = await here.daemon.outage()
+        listed = (await here.get("/api/v1/incidents")).json
+        alone = (await here.get(f"/api/v1/incidents/{number}")).json
+
+        assert listed == {"items": [alone], "next": None}
+        assert alone["id"] == number
+        assert alone["state"] == "open"
+        assert alone["severity"] == "critical"
+        assert set(alone["services"]) == {"checkout", "search"}
+        assert alone["cause"]["check"] == "web-canary-check"
+        assert alone["ticket"].startswith("T-")
+        assert [one["check"] for one in alone["alerts"]] == ["web-canary-check"]
+        assert alone["alerts"][0]["state"] == "firing"
+        assert alone["opened_at"] == "2027-01-04T02:00:10Z"
+        assert alone["acknowledged_by"] is None
+        assert alone["timeline"]
+        assert {"at", "event", "text", "who"} <= set(alone["timeline"][0])
+
+    within(tmp_path, story)
+
+
+def test_acknowledging_answers_with_the_whole_incident_and_accepts_its_ticket(tmp_path: Path) -> None:
+    async def story(here: Site) -> None:
+        number = await here.daemon.outage()
+        answer = await here.post(f"/api/v1/incidents/{number}/ack", {"by": "han", "lasting": "2h"})
+
+        assert answer.status == 200
+        assert answer.json["acknowledged_by"] == "han"
+        assert answer.json["acknowledged_at"] == "2027-01-04T02:00:10Z"
+        assert answer.json["acknowledged_until"] == "2027-01-04T04:00:10Z"
+        assert answer.json["acknowledged_via"] == "api"
+        ticket = (await here.get(f"/api/v1/tickets/{answer.json['ticket']}")).json
+        assert (ticket["state"], ticket["assignee"]) == ("accepted", "han")
+
+    within(tmp_path, story)
+
+
+def test_an_empty_body_acknowledges_for_nobody_in_particular(tmp_path: Path) -> None:
+    async def story(here: Site) -> None:
+        number = await here.daemon.outage()
+        answer = await here.post(f"/api/v1/incidents/{number}/ack")
+
+        assert answer.status == 200
+        assert answer.json["acknowledged_at"] is not None
+        assert answer.json["acknowledged_by"] is None
+
+    within(tmp_path, story)
+
+
+def test_what_is_over_cannot_be_acknowledged_and_what_never_was_is_not_there(tmp_path: Path) -> None:
+    async def story(here: Site) -> None:
+        number = await here.daemon.outage()
+        await here.post(f"/api/v1/incidents/{number}/resolve", {"by": "li", "note": "a cable"})
+        over = await here.post(f"/api/v1/incidents/{number}/ack", {"by": "han"})
+        here.daemon.clock.pass_(timedelta(hours=2).total_seconds())
+        await here.daemon.pipeline.submit(Tick())
+        closed = await here.post(f"/api/v1/incidents/{number}/ack", {"by": "han"})
+        never = await here.post("/api/v1/incidents/INC-999/ack", {"by": "han"})
+
+        assert (over.status, over.json["error"]["code"]) == (409, "conflict")
+        assert "it is over" in over.json["error"]["message"]
+        assert closed.status == 409
+        assert (never.status, never.json["error"]["code"]) == (404, "not_found")
+
+    within(tmp_path, story)
+
+
+def test_a_ticket_goes_all_its_way(tmp_path: Path) -> None:
+    async def story(here: Site) -> None:
+        made = await here.post(
+            "/api/v1/tickets", {"title": "Slow search", "class": "general", "service": "search", "by": "li"}
+        )
+        assert made.status == 201
+        number = made.json["id"]
+        assert (made.json["class"], made.json["state"]) == ("general", "new")
+        steps: list[tuple[str, dict[str, Any], str]] = [
+            ("accept", {"by": "li"}, "accepted"),
+            ("start", {"by": "li"}, "in_progress"),
+            ("resolve", {"by": "li", "note": "more memory"}, "resolved"),
+            ("confirm", {"by": "li"}, "confirmed"),
+            ("close", {"by": "li"}, "closed"),
+        ]
+        for word, body, state in steps:
+            answer = await here.post(f"/api/v1/tickets/{number}/{word}", body)
+            assert (answer.status, answer.json["state"]) == (200, state), answer.text
+        assert (await here.get(f"/api/v1/tickets/{number}")).json["state"] == "closed"
+
+    within(tmp_path, story)
+
+
+def test_a_ticket_is_assigned_and_classified(tmp_path: Path) -> None:
+    async def story(here: Site) -> None:
+        number = (await here.post("/api/v1/tickets", {"title": "Strange", "class": "general"})).json["id"]
+        assigned = await here.post(f"/api/v1/tickets/{number}/assign", {"assignee": "han", "by": "li"})
+        classified = await here.post(
+            f"/api/v1/tickets/{number}/classify", {"class": "complex", "note": "needs the vendor", "by": "li"}
+        )
+
+        assert assigned.json["assignee"] == "han"
+        assert classified.json["class"] == "complex"
+
+    within(tmp_path, story)
+
+
+def test_a_silence_is_made_listed_and_ended_by_either_verb(tmp_path: Path) -> None:
+    async def story(here: Site) -> None:
+        body = {
+            "matchers": {"check": "web-*"},
+            "author": "li",
+            "reason": "moving",
+            "ends_at": "2027-01-04T12:00:00+08:00",
+        }
+        made = await here.post("/api/v1/silences", body)
+        other = await here.post(
+            "/api/v1/silences", {"matchers": {"service": "search"}, "reason": "moving", "lasting": "2h"}
+        )
+
+        assert made.status == 201
+        assert made.json["ends_at"] == "2027-01-04T04:00:00Z"
+        assert made.json["state"] == "active"
+        assert other.json["author"] == "operator-token"
+        ids = [one["id"] for one in (await here.get("/api/v1/silences")).json["items"]]
+        assert ids == [other.json["id"], made.json["id"]]
+        ended = await here.post(f"/api/v1/silences/{made.json['id']}/end", {"by": "li"})
+        deleted = await here.ask("DELETE", f"/api/v1/silences/{other.json['id']}", role="operator")
+        assert (ended.json["state"], deleted.json["state"]) == ("ended", "ended")
+        again = await here.post(f"/api/v1/silences/{made.json['id']}/end")
+        assert again.status == 409
+
+    within(tmp_path, story)
+
+
+def test_an_announcement_is_published_and_updated_in_both_languages(tmp_path: Path) -> None:
+    async def story(here: Site) -> None:
+        number = await here.daemon.outage()
+        draft = (await here.get(f"/api/v1/announcements?incident={number}")).json["items"][0]
+        assert draft["published_at"] is None
+        published = await here.post(f"/api/v1/announcements/{draft['id']}/publish", {"by": "li"})
+        updated = await here.post(
+            f"/api/v1/announcements/{draft['id']}/update",
+            {
+                "state": "identified",
+                "text": {"zh": "已找到原因", "en": "We found the cause"},
+                "expected_recovery_at": "2027-01-04T03:00:00Z",
+                "by": "li",
+            },
+        )
+
+        assert published.json["published_at"] is not None
+        assert updated.json["state"] == "identified"
+        assert updated.json["text"] == {"zh": "已找到原因", "en": "We found the cause"}
+        assert updated.json["expected_recovery_at"] == "2027-01-04T03:00:00Z"
+        assert len(updated.json["updates"]) >= 2
+
+    within(tmp_path, story)
+
+
+def test_notifications_never_show_the_text_that_carries_the_acknowledgement_link(tmp_path: Path) -> None:
+    async def story(here: Site) -> None:
+        number = await here.daemon.outage()
+        pages = (await here.get(f"/api/v1/notifications?kind=page&incident={number}")).json["items"]
+
+        assert pages
+        assert all("text" not in one and "/ack/" not in json.dumps(one) for one in pages)
+        assert pages[0]["to"] in ("li", "han")
+        assert pages[0]["dedup_key"]
+
+    within(tmp_path, story)
+
+
+def test_checks_are_listed_with_their_last_sample(tmp_path: Path) -> None:
+    async def story(here: Site) -> None:
+        await here.daemon.sample("web-canary-check", values={"x": float("nan")}, phases={"tls": 0.01})
+        listed = (await here.get("/api/v1/checks")).json["items"]
+        up = (await here.get("/api/v1/checks?state=up")).json["items"]
+        paged = (await here.get("/api/v1/checks?limit=1")).json
+        rest = (await here.get(f"/api/v1/checks?limit=1&cursor={paged['next']}")).json
+        mine = (await here.get("/api/v1/checks?service=database")).json["items"]
+
+        assert [one["name"] for one in listed] == ["db-canary-check", "web-canary-check"]
+        assert listed[0]["outcome"] is None
+        assert listed[1]["values"] == {"x": None}
+        assert listed[1]["phases"] == {"tls": 0.01}
+        assert [one["name"] for one in up] == ["web-canary-check"]
+        assert [one["name"] for one in paged["items"] + rest["items"]] == [one["name"] for one in listed]
+        assert rest["next"] is None
+        assert [one["name"] for one in mine] == ["db-canary-check"]
+        assert (await here.get("/api/v1/checks/web-canary-check")).json == listed[1]
+        assert (await here.get("/api/v1/checks/nope")).status == 404
+
+    within(tmp_path, story)
+
+
+def test_who_is_on_call_is_told_for_any_instant(tmp_path: Path) -> None:
+    async def story(here: Site) -> None:
+        now = (await here.get("/api/v1/oncall")).json
+        then = (await here.get("/api/v1/oncall?rota=ops&at=2027-01-12T08:00:00%2B08:00")).json
+        loose = (await here.get("/api/v1/oncall?rota=ops&at=2027-01-12T08:00:00+08:00")).json
+
+        assert (now["rota"], now["people"], now["at"]) == ("ops", ["li"], "2027-01-04T02:00:00Z")
+        assert (then["people"], then["at"]) == (["han"], "2027-01-12T00:00:00Z")
+        assert loose == then
+        assert (await here.get("/api/v1/oncall?rota=nope")).status == 404
+        for bad in (
+            "yesterday",
+            "2027-01-04",
+            "2027-01-04T08:00:00",
+            "9999-12-31T23:59:59Z",
+            "1969-01-01T00:00:00Z",
+        ):
+            assert (await here.get(f"/api/v1/oncall?at={bad}")).status == 400, bad
+
+    within(tmp_path, story)
+
+
+def test_lists_are_paged_newest_first_without_gap_or_repeat(tmp_path: Path) -> None:
+    async def story(here: Site) -> None:
+        made = [(await here.post("/api/v1/tickets", {"title": f"t{n}"})).json["id"] for n in range(7)]
+        seen: list[str] = []
+        cursor = ""
+        while True:
+            page = (await here.get(f"/api/v1/tickets?limit=3{cursor}")).json
+            seen += [one["id"] for one in page["items"]]
+            if page["next"] is None:
+                break
+            cursor = f"&cursor={page['next']}"
+        assert seen == made[::-1]
+
+    within(tmp_path, story)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "limit=0", "limit=-1", "limit=abc", "limit=", "limit=%D9%A3", "limit=1e3", "limit=" + "9" * 30,
+        "cursor=%00", "cursor=;drop", "cursor=bm9uc2Vuc2U", "sort=;drop", "state=open&state=closed", "color=red",
+    ],
+)  # fmt: skip
+def test_a_query_that_makes_no_sense_is_refused(tmp_path: Path, query: str) -> None:
+    async def story(here: Site) -> None:
+        answer = await here.get(f"/api/v1/incidents?{query}")
+        assert (answer.status, answer.json["error"]["code"]) == (400, "bad_request"), answer.text
+
+    within(tmp_path, story)
+
+
+def test_a_limit_beyond_the_most_is_the_most(tmp_path: Path) -> None:
+    async def story(here: Site) -> None:
+        assert (await here.get("/api/v1/incidents?limit=1000000000")).status == 200
+
+    within(tmp_path, story)
+
+
+BROKEN: list[tuple[str, bytes]] = [
+    ("NaN", b'{"by": NaN}'),
+    ("infinity", b'{"by": -Infinity}'),
+    ("a key twice", b'{"by": "li", "by": "han"}'),
+    ("100,000 brackets", b"[" * 65000),
+    ("objects in objects", b'{"a":' * 40 + b"1" + b"}" * 40),
+    ("5,000 digits", b'{"by": ' + b"1" * 5000 + b"}"),
+    ("1e400", b'{"by": 1e400}'),
+    ("half a character", b'{"by": "\\ud800"}'),
+    ("a byte order mark", b"\xef\xbb\xbf{}"),
+    ("trailing junk", b"{} {}"),
+    ("a string", b'"li"'),
+    ("a list", b"[]"),
+    ("null", b"null"),
+    ("utf-16", '{"by": "li"}'.encode("utf-16")),
+    ("invalid utf-8", b'{"by": "\xff"}'),
+    ("no json", b"by=li"),
+    ("an unknown key", b'{"who": "li"}'),
+    ("a stranger", b'{"by": "nobody"}'),
+    ("a number for a name", b'{"by": 7}'),
+    ("an empty name", b'{"by": ""}'),
+    ("a control character", b'{"by": "l\\u0000i"}'),
+    ("a bare duration", b'{"lasting": 120}'),
+    ("a silly duration", b'{"lasting": "soon"}'),
+    ("an unknown way", b'{"via": "telepathy"}'),
+    ("far too long", b'{"lasting": "999999999w"}'),
+    ("nothing at all", b" "),
+]
+
+
+@pytest.mark.parametrize("body", [pytest.param(body, id=name) for name, body in BROKEN])
+def test_a_broken_body_is_refused_and_changes_nothing(tmp_path: Path, body: bytes) -> None:
+    async def story(here: Site) -> None:
+        number = await here.daemon.outage()
+        answer = await here.post(
+            f"/api/v1/incidents/{number}/ack", data=body, headers={"Content-Type": "application/json"}
+        )
+        assert (answer.status, answer.json["error"]["code"]) == (400, "bad_request"), answer.text
+        assert len(answer.text) < 1000
+        assert (await here.get(f"/api/v1/incidents/{number}")).json["acknowledged_at"] is None
+
+    within(tmp_path, story)
+
+
+@pytest.mark.parametrize(
+    ("headers", "data", "status"),
+    [
+        pytest.param({"Content-Type": "text/plain"}, b"{}", 415, id="text/plain"),
+        pytest.param({"Content-Type": "application/x-www-form-urlencoded"}, b"by=li", 415, id="a form"),
+        pytest.param({}, b"{}", 415, id="no type"),
+        pytest.param({"Content-Type": "application/json; charset=utf-16"}, b"{}", 415, id="utf-16"),
+        pytest.param({"Content-Type": "multipart/form-data; boundary=x"}, b"--x--", 415, id="multipart"),
+        pytest.param(
+            {"Content-Type": "application/json", "Content-Encoding": "gzip"}, b"\x1f\x8b", 415, id="gzip"
+        ),
+        pytest.param({"Content-Type": "application/json"}, b" " * 70000 + b"{}", 413, id="too large"),
+    ],
+)
+def test_other_bodies_than_small_plain_json_are_refused(
+    tmp_path: Path, headers: dict[str, str], data: bytes, status: int
+) -> None:
+    async def story(here: Site) -> None:
+        answer = await here.post("/api/v1/incidents/INC-1/ack", data=data, headers=headers)
+        assert answer.status == status
+        assert answer.json["error"]["message"]
+
+    within(tmp_path, story)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "word"),
+    [
+        pytest.param("tickets", {"title": ""}, "title", id="an empty title"),
+        pytest.param("tickets", {"title": "x" * 301}, "title", id="a long title"),
+        pytest.param("tickets", {"title": "a\nb"}, "one line", id="two lines"),
+        pytest.param("tickets", {"title": "x", "class": "soon"}, "class", id="an unknown class"),
+        pytest.param("tickets", {"title": "x", "service": "nope"}, "nope", id="an unknown service"),
+        pytest.param("tickets", {"title": "x", "text": "y" * 10_001}, "text", id="a long text"),
+        pytest.param("silences", {"matchers": {}, "reason": "r", "lasting": "1h"}, "matchers", id="no matcher"),
+        pytest.param("silences", {"matchers": {"check": "x"}, "reason": "r"}, "ends_at or lasting", id="no end"),
+        pytest.param(
+            "silences", {"matchers": {"check": "x"}, "reason": "r", "ends_at": 1799000000}, "ends_at", id="a number"
+        ),
+        pytest.param(
+            "silences", {"matchers": {"check": "x"}, "reason": "r", "ends_at": "2027-01-05T00:00:00"}, "ends_at", id="no zone"
+        ),
+        pytest.param(
+            "silences", {"matchers": {"check": "x"}, "reason": "r", "ends_at": "2020-01-05T00:00:00Z"}, "", id="the past"
+        ),
+        pytest.param(
+            "silences",
+            {"matchers": {"check": "x"}, "reason": "r", "ends_at": "9999-12-31T23:59:59-14:00"},
+            "ends_at",
+            id="the end of time",
+        ),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_made_is_refused_by_name(tmp_path: Path, path: str, body: Any, word: str) -> None:
+    async def story(here: Site) -> None:
+        answer = await here.post(f"/api/v1/{path}", body)
+        assert answer.status == 400, answer.text
+        assert word in answer.json["error"]["message"]
+
+    within(tmp_path, story)
+
+
+def test_tokens_are_made_used_listed_without_their_text_and_revoked(tmp_path: Path) -> None:
+    async def story(here: Site) -> None:
+        made = await here.post("/api/v1/tokens", {"name": "grafana", "role": "viewer"}, role="admin")
+        assert made.status == 201
+        here.tokens["new"] = made.json["token"]
+        assert (await here.get("/api/v1/incidents", role="new")).status == 200
+        twice = await here.post("/api/v1/tokens", {"name": "grafana", "role": "admin"}, role="admin")
+        assert twice.status == 409
+        listed = await here.get("/api/v1/tokens", role="admin")
+        assert "grafana" in [one["name"] for one in listed.json["items"]]
+        assert made.json["token"] not in listed.text
+        assert (await here.ask("DELETE", "/api/v1/tokens/grafana", role="admin")).status == 200
+        assert (await here.get("/api/v1/incidents", role="new")).status == 401
+        assert (await here.ask("DELETE", "/api/v1/tokens/grafana", role="admin")).status == 404
+
+    within(tmp_path, story)
+
+
+def test_a_channel_is_tested_and_the_receipt_answered(tmp_path: Path) -> None:
+    async def story(here: Site) -> None:
+        answer = await here.post("/api/v1/channels/log/test", {"to": "li"})
+        assert (answer.status, answer.json["state"]) == (200, "accepted")
+        assert here.daemon.tested == [("log", "li")]
+        assert (await here.post("/api/v1/channels/nope/test")).status == 404
+        assert (await here.post("/api/v1/channels/log/test", {"to": "nobody"})).status == 400
+
+    within(tmp_path, story)
+
+
+def test_a_store_that_fails_is_503_and_health_tells(tmp_path: Path) -> None:
+    async def story(here: Site) -> None:
+        assert (await here.ask("GET", "/healthz")).status == 200
+        here.daemon.vitals.troubles["store"] = "cannot write: no space left"
+        here.daemon.vitals.ready = False
+        health = await here.ask("GET", "/healthz")
+        assert (health.status, health.json["troubles"]) == (503, {"store": "cannot write: no space left"})
+        assert (await here.ask("GET", "/readyz")).status == 503
+        await here.daemon.store.close()
+        answer = await here.get("/api/v1/incidents")
+        assert (answer.status, answer.json["error"]["code"]) == (503, "unavailable")
+        assert (await here.page()).status == 200, "the status page stays up without the store"
+
+    within(tmp_path, story)
+    assert StoreError
+
+
+def test_the_description_names_every_route_and_resolves_every_reference(tmp_path: Path) -> None:
+    async def story(here: Site) -> None:
+        found = (await here.get("/api/v1/openapi.json")).json
+        assert found["openapi"].startswith("3.1")
+        text = json.dumps(found)
+        references = {one.split('"')[0] for one in text.split('"$ref": "')[1:]}
+        for reference in references:
+            target: Any = found
+            for part in reference.removeprefix("#/").split("/"):
+                target = target[part]
+            assert target
+        operations = [one for path in found["paths"].values() for one in path.values()]
+        names = [one["operationId"] for one in operations]
+        assert len(names) == len(set(names))
+        assert "/api/v1/incidents/{id}/ack" in found["paths"]
+        assert all("requestBody" in path["post"] for path in found["paths"].values() if "post" in path)
+
+    within(tmp_path, story)
+
+
+def test_what_is_shown_has_the_shapes_that_are_described(tmp_path: Path) -> None:
+    async def story(here: Site) -> None:
+        number = await here.daemon.outage()
+        await here.post(f"/api/v1/incidents/{number}/ack", {"by": "li"})
+        await here.post("/api/v1/silences", {"matchers": {"check": "x"}, "reason": "r", "lasting": "1h"})
+        here.daemon.clock.pass_(10)
+        await here.daemon.sample("web-canary-check")
+        await here.daemon.sample("db-canary-check", Outcome.DOWN, parts={"a": {"b": 1.0}})
+        lists = {
+            "incidents": shapes.IncidentList,
+            "tickets": shapes.TicketList,
+            "announcements": shapes.AnnouncementList,
+            "notifications": shapes.NotificationList,
+            "silences": shapes.SilenceList,
+            "checks": shapes.CheckList,
+            "services": shapes.ServiceList,
+            "tokens": shapes.TokenList,
+        }
+        for noun, shape in lists.items():
+            text = (await here.get(f"/api/v1/{noun}", role="admin")).text
+            assert shape.model_validate_json(text).items, noun
+        shapes.OnCall.model_validate_json((await here.get("/api/v1/oncall")).text)
+        shapes.Error.model_validate_json((await here.get("/api/v1/nope")).text)
+        shapes.Receipt.model_validate_json((await here.post("/api/v1/channels/log/test")).text)
+
+    within(tmp_path, story)
+
+
+def test_a_hundred_acknowledgements_at_once_leave_one_on_record(tmp_path: Path) -> None:
+    import asyncio
+
+    async def story(here: Site) -> None:
+        number = await here.daemon.outage()
+        answers = await asyncio.gather(
+            *(here.post(f"/api/v1/incidents/{number}/ack", {"by": "li"}) for _ in range(100))
+        )
+        assert {one.status for one in answers} == {200}
+        assert (await here.get(f"/api/v1/incidents/{number}")).json["acknowledged_by"] == "li"
+
+    within(tmp_path, story)
