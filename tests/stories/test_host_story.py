@@ -30,7 +30,7 @@ thresholds:
     select: {{probe: cpu}}
     metric: used_ratio
     critical: {{above: 85%, clear_below: 70%, for: 2s}}
-  memory-low:
+  hog:
     select: {{probe: memory}}
     metric: available_ratio
     critical: {{below: {available:.4f}, clear_above: {available:.4f}, for: 1s}}
