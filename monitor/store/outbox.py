@@ -14,9 +14,7 @@ from monitor.store.documents import DETAIL_MAX, Row, columns, readable
 from monitor.store.page import OutboxStats
 from monitor.store.schema import PENDING, SENDING, Utc, outbox, receipts
 
-_PENDING: Final = outbox.c.state == sa.literal_column(f"'{PENDING}'")
-"""Written out, not bound: only so does the database know that the index of waiting rows will do."""
-
+_PENDING: Final = outbox.c.state == PENDING
 _SENDING: Final = outbox.c.state == SENDING
 
 
@@ -101,7 +99,8 @@ def _due() -> sa.CTE:
         sa.select(outbox.c.id)
         .where(
             _PENDING,
-            outbox.c.not_before <= _time("now"),
+            # Wrapped, so that the index by urgency is taken and only as many rows are read as are wanted.
+            sa.func.coalesce(outbox.c.not_before, _time("now")) <= _time("now"),
             outbox.c.channel.not_in(_EXCLUDED),
         )
         .order_by(outbox.c.priority, outbox.c.not_before, outbox.c.number)

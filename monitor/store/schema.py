@@ -149,18 +149,9 @@ outbox = _documents(
     sa.Index(None, "state", "number"),
     sa.Index(None, "incident", "number"),
     sa.Index(None, "kind", "number"),
+    sa.Index("ix_outbox_due", "state", "priority", "not_before", "number"),
+    sa.Index("ix_outbox_waiting", "state", "not_before"),
 )
-
-_waiting = outbox.c.state == sa.literal_column(f"'{PENDING}'")
-sa.Index(
-    "ix_outbox_due",
-    outbox.c.priority,
-    outbox.c.not_before,
-    outbox.c.number,
-    sqlite_where=_waiting,
-    postgresql_where=_waiting,
-)
-sa.Index("ix_outbox_waiting", outbox.c.not_before, sqlite_where=_waiting, postgresql_where=_waiting)
 
 receipts = sa.Table(
     "receipts",

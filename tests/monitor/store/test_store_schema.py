@@ -99,7 +99,7 @@ def test_a_database_of_another_program_is_left_alone(url: str, tmp_path: Path) -
     other.execute("CREATE TABLE recipes (name TEXT)")
     other.close()
 
-    with pytest.raises(StoreError, match="it is the database of another program$"):
+    with pytest.raises(StoreError, match=r"it is the database of another program$"):
         Store.open(url, tmp_path)
 
 
@@ -231,8 +231,8 @@ def test_everything_can_be_said_to_postgresql_too() -> None:
     assert any("ON CONFLICT (id) DO UPDATE" in one for one in said)
     for table in schema.metadata.sorted_tables:
         str(sa.schema.CreateTable(table).compile(dialect=postgresql.dialect()))
-        for index in table.indexes:
-            said.append(str(sa.schema.CreateIndex(index).compile(dialect=postgresql.dialect())))
+        indexes = [sa.schema.CreateIndex(index) for index in table.indexes]
+        said += [str(one.compile(dialect=postgresql.dialect())) for one in indexes]
     assert "CREATE INDEX ix_incidents_alive ON incidents (alive) WHERE alive IS true" in said
     assert "TIMESTAMP WITH TIME ZONE" in str(
         sa.schema.CreateTable(schema.outbox).compile(dialect=postgresql.dialect())

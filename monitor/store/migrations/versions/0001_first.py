@@ -38,10 +38,6 @@ def _index(table: str, *columns: str) -> None:
     op.create_index(op.f(f"ix_{table}_{'_'.join(columns)}"), table, list(columns))
 
 
-def _index_where(table: str, name: str, columns: list[str], where: sa.ColumnElement[bool]) -> None:
-    op.create_index(op.f(f"ix_{table}_{name}"), table, columns, sqlite_where=where, postgresql_where=where)
-
-
 def _alive() -> sa.Column[bool]:
     return sa.Column("alive", sa.Boolean(), nullable=False)
 
@@ -131,7 +127,8 @@ def upgrade() -> None:
 
     alive = sa.column("alive", sa.Boolean()).is_(True)
     for table in ("alerts", "incidents", "tickets", "announcements"):
-        _index_where(table, "alive", ["alive"], alive)
+        name = op.f(f"ix_{table}_alive")
+        op.create_index(name, table, ["alive"], sqlite_where=alive, postgresql_where=alive)
     for table in ("incidents", "tickets", "announcements", "outbox"):
         _index(table, "state", "number")
     for table in ("tickets", "announcements", "outbox", "timeline"):
@@ -140,6 +137,5 @@ def upgrade() -> None:
     _index("outbox", "kind", "number")
     _index("recoveries", "service", "at")
     _index("silences", "ends_at")
-    waiting = sa.column("state") == sa.literal_column("'pending'")
-    _index_where("outbox", "due", ["priority", "not_before", "number"], waiting)
-    _index_where("outbox", "waiting", ["not_before"], waiting)
+    op.create_index(op.f("ix_outbox_due"), "outbox", ["state", "priority", "not_before", "number"])
+    op.create_index(op.f("ix_outbox_waiting"), "outbox", ["state", "not_before"])
