@@ -51,13 +51,21 @@ class Client:
         while True:
             asked = {**query, "limit": min(PAGE, most - len(found)), "cursor": cursor}
             page = self.get(*path, **asked)
-            items = page.get("items")
-            if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-                raise Unreachable(f"cannot understand the daemon at {self.url}: its list has no items")
+            items = self._items(page)
             found += items
             cursor = page.get("next")
             if not cursor or not items or len(found) >= most:
                 return found[:most]
+
+    def listing(self, *path: str) -> list[dict[str, Any]]:
+        """Return a list that is short by its nature and has no pages."""
+        return self._items(self.get(*path))
+
+    def _items(self, page: dict[str, Any]) -> list[dict[str, Any]]:
+        items = page.get("items")
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            raise Unreachable(f"cannot understand the daemon at {self.url}: its list has no items")
+        return items
 
     def post(self, *path: str, body: Mapping[str, object] | None = None) -> dict[str, Any]:
         """Act, and return the whole object acted on. Fields of `body` that are None are left out."""

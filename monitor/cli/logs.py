@@ -61,9 +61,10 @@ def formatter(env: Mapping[str, str], *, as_json: bool) -> logging.Formatter:
 
 
 def configure(level: str, *, as_json: bool) -> None:
-    """Send everything of `level` and above to stderr, once."""
+    """Send what is ours of `level` and above to stderr; of libraries only what is a warning at least."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter(os.environ, as_json=as_json))
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level.upper())
+    root.setLevel(max(logging.getLevelNamesMapping()[level.upper()], logging.WARNING))
+    logging.getLogger("nightbell").setLevel(level.upper())

@@ -11,13 +11,11 @@ from io import StringIO
 from typing import Any, Final
 
 import click
-from rich import box
-from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from monitor.cli import times
+from monitor.cli import table, times
 from monitor.cli.words import clean, one_line
 
 STYLES: Final[Mapping[str, str]] = {
@@ -31,7 +29,8 @@ STYLES: Final[Mapping[str, str]] = {
 }  # fmt: skip
 """How a word of a state looks where there is colour."""
 
-GAP: Final = "  "
+WIDE: Final = 100_000
+"""Width of what is not a terminal: nothing is folded there."""
 
 
 def print_json(value: object) -> None:
@@ -53,36 +52,41 @@ class Paper:
 
     def title(self, text: str) -> None:
         """Print a heading."""
-        click.echo(self._render(Text(clean(text), style="bold")), nl=False)
+        self._print(Text(clean(text), style="bold"))
 
     def state(self, *words: str) -> None:
         """Print words of which those that name a state stand out."""
         line = Text()
         for place, word in enumerate(words):
             line.append((" " if place else "") + one_line(word), style=STYLES.get(word, ""))
-        click.echo(self._render(line), nl=False)
+        self._print(line)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str) -> None:
         """Print rows under their columns, or the sentence `empty` where there are none.
 
-        In a terminal long cells go on in the next line; into a pipe every row is one line, whole.
+        The last column is the one that may be long. Into a pipe every row is one line, whole.
         """
         if not rows:
             self.say(empty)
             return
         cells = [[one_line(cell) for cell in row] for row in rows]
-        click.echo(self._drawn(columns, cells) if watched() else _plain(columns, cells), nl=False)
+        if watched():
+            self._print(*table.drawn(columns, cells, _console(StringIO()), STYLES))
+        else:
+            click.echo(table.plain(columns, cells), nl=False)
 
     def facts(self, pairs: Mapping[str, object]) -> None:
         """Print `name: value` lines, values aligned; those that are absent are left out."""
         shown = {
-            name: one_line(value) for name, value in pairs.items() if value not in (None, "", [], {}, ())
+            one_line(name): one_line(value)
+            for name, value in pairs.items()
+            if value not in (None, "", [], {}, ())
         }
         width = max(map(len, shown), default=0) + 1
         for name, value in shown.items():
             line = Text(f"{name}:".ljust(width + 1))
             line.append(value, style=STYLES.get(value, ""))
-            click.echo(self._render(line), nl=False)
+            self._print(line)
 
     def when(self, value: object) -> str:
         """Write an instant (as the API does, or aware) as local and relative time; empty for none."""
@@ -118,49 +122,33 @@ class Paper:
             after = f"+{times.length((at - begun).total_seconds())}" if at and begun and place else ""
             who = f" ({one_line(entry['who'])})" if entry.get("who") not in (None, "", "nightbell") else ""
             clock = f"{local:%H:%M:%S}" if local else ""
-            self.say(f"{clock:>8} {after:>8} {mark} {one_line(entry.get('text') or entry.get('event'))}{who}")
+            text = one_line(entry.get("text") or entry.get("event"))
+            self._print(
+                *table.hanging(f"{clock:>8} {after:>10} {mark} ", f"{text}{who}", _console(StringIO()))
+            )
 
-    def _drawn(self, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
-        # A column in which nothing stands tells a person nothing.
-        kept = [place for place in range(len(heads)) if any(row[place] for row in rows)]
-        for place in kept:
-            longest = max(cell_len(row[place]) for row in rows)
-            # Short cells stay whole; only long ones give way when the terminal is narrow.
-            table.add_column(heads[place], overflow="fold", no_wrap=longest <= 12)
-        for row in rows:
-            table.add_row(*(Text(row[place], style=STYLES.get(row[place], "")) for place in kept))
-        return self._render(table)
-
-    def _render(self, what: Table | Text) -> str:
+    def _print(self, *parts: Text | Table) -> None:
         page = StringIO()
-        seen = watched()
-        console = Console(
-            file=page,
-            force_terminal=seen,
-            width=None if seen else max(500, cell_len(what.plain) if isinstance(what, Text) else 0),
-            highlight=False,
-            markup=False,
-            emoji=False,
-            legacy_windows=False,
-        )
-        console.print(what, soft_wrap=isinstance(what, Text))
-        return "".join(f"{line.rstrip()}\n" for line in page.getvalue().splitlines())
+        console = _console(page)
+        for part in parts:
+            console.print(part, soft_wrap=isinstance(part, Text))
+        click.echo("".join(f"{line.rstrip()}\n" for line in page.getvalue().splitlines()), nl=False)
+
+
+def _console(page: StringIO) -> Console:
+    """Return a console that draws for stdout: as wide, and with as many colours."""
+    seen = watched()
+    return Console(
+        file=page,
+        force_terminal=seen,
+        width=None if seen else WIDE,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        legacy_windows=False,
+    )
 
 
 def watched() -> bool:
     """True when a person looks: stdout is a terminal."""
     return sys.stdout.isatty()
-
-
-def _plain(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    # Every column stays and no cell is empty: programs that split the line count on it.
-    lines = [[head.upper() for head in heads], *([cell or "-" for cell in row] for row in rows)]
-    widths = [max(cell_len(line[place]) for line in lines) for place in range(len(heads))]
-    return "".join(
-        GAP.join(
-            cell + " " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True)
-        ).rstrip()
-        + "\n"
-        for line in lines
-    )

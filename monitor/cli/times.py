@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, time, timedelta, tzinfo
+from itertools import pairwise
 from typing import Final
 
 SIZES: Final = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
@@ -66,7 +67,7 @@ def instant(text: object) -> datetime | None:
 
 
 def relative(at: datetime, now: datetime) -> str:
-    """Say how far `at` is from `now`, in its largest unit: `3 min ago`, `in 2 h`, `just now`."""
+    """Say how far `at` is from `now`, in short: `3 min ago`, `in 2 h`, `just now`."""
     seconds = round((now - at).total_seconds())
     if seconds == 0:
         return "just now"
@@ -75,11 +76,13 @@ def relative(at: datetime, now: datetime) -> str:
 
 
 def length(seconds: float) -> str:
-    """Write a length of time in its largest unit: `42 s`, `3 min`, `2 h`, `5 d`."""
-    for name, size in SIZES:
-        if seconds >= size:
-            return f"{int(seconds // size)} {name}"
-    return "0 s"
+    """Write a length of time as short as it may be: `42 s`, `3 min`, `2 h 30 min`, `1 d 4 h`, `12 d`."""
+    for (name, size), (lesser, part) in pairwise(SIZES):
+        number, rest = divmod(int(seconds), size)
+        if number:
+            second = f" {rest // part} {lesser}" if rest >= part and number < 10 and size > 60 else ""
+            return f"{number} {name}{second}"
+    return f"{int(seconds)} s"
 
 
 def wall(at: datetime, zone: tzinfo | None, now: datetime) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import yaml
@@ -22,7 +22,7 @@ from monitor.cli.exits import Problem, Unreachable
 DEFAULT_INTERNAL: Final = "127.0.0.1:9890"
 SYSTEM_STATE: Final = Path("/var/lib/nightbell")
 TOKEN_FILE: Final = "admin.token"  # noqa: S105 - a file's name
-FILE_BYTES: Final = 1_000_000
+FILE_BYTES: Final = 4 * 2**20
 TOKEN_BYTES: Final = 4096
 _ANY: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - where to reach such a listener
 
@@ -48,12 +48,9 @@ def find(path: Path, url: str | None, env: Mapping[str, str]) -> Whereabouts:
     """Find the daemon. With `url` a configuration that cannot be read does no harm."""
     try:
         document = _document(path)
-    except OSError as error:
+    except Problem:
         if not url:
-            reason = (error.strerror or "").lower() or type(error).__name__
-            raise Unreachable(
-                f"cannot read {path}: {reason}; name the file with -c FILE, or the daemon with --url URL"
-            ) from error
+            raise
         document = {}
     if env.get("NIGHTBELL_TOKEN"):
         token: str | None = env["NIGHTBELL_TOKEN"].strip()
@@ -72,12 +69,20 @@ def _document(path: Path) -> dict[str, Any]:
     """Return what the file and its conf.d say of the daemon's place; what cannot be understood is left out."""
     merged: dict[str, Any] = {}
     for part in (path, *sorted(path.parent.glob("conf.d/*.yaml"))):
-        with part.open("rb") as file:
-            text = file.read(FILE_BYTES)
         try:
-            found = yaml.load(text, Loader=yaml.CSafeLoader)
+            with part.open("rb") as file:
+                text = file.read(FILE_BYTES)
+        except OSError as error:
+            reason = (error.strerror or "").lower() or type(error).__name__
+            raise Unreachable(
+                f"cannot read {part}: {reason}; name the file with -c FILE, or the daemon with --url URL"
+            ) from error
+        try:
+            found = yaml.load(text, Loader=yaml.CBaseLoader)  # noqa: S506 - makes nothing but strings
         except (yaml.YAMLError, ValueError, RecursionError) as error:
-            raise Problem(f"cannot read {part}: it is no YAML; see nightbell check-config") from error
+            raise Problem(
+                f"cannot read {part}: it is no YAML; see nightbell check-config, or name the daemon with --url URL"
+            ) from error
         for key, value in _mapping(found).items():
             known = merged.get(key)
             merged[key] = {**known, **value} if isinstance(known, dict) and isinstance(value, dict) else value
@@ -99,7 +104,7 @@ def _state_dirs(store: object, env: Mapping[str, str]) -> Iterator[Path]:
     """Yield where the state directory may be, the likeliest first."""
     parts = urlsplit(store) if isinstance(store, str) and "${" not in store else None
     if parts and parts.scheme.partition("+")[0] == "sqlite" and len(parts.path) > 1:
-        yield Path(unquote(parts.path[1:])).parent
+        yield Path(parts.path[1:]).parent
         return
     if "STATE_DIRECTORY" in env:
         yield Path(env["STATE_DIRECTORY"].partition(":")[0])

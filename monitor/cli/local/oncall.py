@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING
 
 import click
 
 from monitor.cli import times
-from monitor.cli.exits import Problem
+from monitor.cli.exits import Problem, Unreachable
 from monitor.cli.output import Paper, print_json
+from monitor.cli.rotas import Row, rotas, show_rotas
 from monitor.cli.surroundings import Surroundings, json_option, pass_surroundings
 from monitor.cli.words import listed
 
 if TYPE_CHECKING:
-    from alerting.oncall.rota import OnCall
     from config.model import Config
 
 
@@ -25,60 +26,64 @@ if TYPE_CHECKING:
 def oncall(here: Surroundings, *, at: str | None, rota: str | None, as_json: bool) -> None:
     """Show who is on call, now or at a time.
 
-    Reckoned from the configuration; the daemon need not be running. Times without a zone are the site's.
+    Reckoned from the configuration; the daemon need not be running. It is asked only where the configuration
+    cannot be loaded here, for instance because its secrets are the daemon's alone. Times without a zone are
+    the site's.
     """
+    now = here.clock.now()
+    names: dict[str, str] = {}
+    zone: tzinfo | None
+    try:
+        loaded = here.load_or(Problem)
+    except Problem as cause:
+        try:
+            found = here.whereabouts()
+            zone = found.zone
+            instant = _instant(at, zone, now)
+            asked = times.written(instant) if at else None
+            rows = rotas(found.client().get("oncall", rota=rota, at=asked))
+        except Unreachable:
+            raise cause from None
+    else:
+        zone = loaded.plan.site.zone
+        instant = _instant(at, zone, now)
+        names = {person.id: person.name for person in loaded.plan.people.values() if person.name != person.id}
+        rows = _reckon(loaded, rota, instant)
+    if as_json:
+        print_json({"items": rows})
+        return
+    paper = Paper(zone=zone, now=now)
+    if at:
+        paper.say(f"At {instant.astimezone(zone):%Y-%m-%d %H:%M %Z}:")
+    show_rotas(paper, rows, names)
+
+
+def _instant(at: str | None, zone: tzinfo | None, now: datetime) -> datetime:
+    try:
+        return times.moment(at, zone, now) if at else now
+    except ValueError as error:
+        raise click.UsageError(f"--at: {error}") from error
+
+
+def _reckon(loaded: Config, rota: str | None, instant: datetime) -> list[Row]:
     from alerting.oncall.shifts import on_call
 
-    loaded = here.load_or(Problem)
-    plan = loaded.plan
-    now = here.clock.now()
-    if rota is not None and rota not in plan.rotas:
-        known = f"; there are {listed(list(plan.rotas))}" if plan.rotas else "; there is none"
-        raise click.UsageError(f"there is no rota {rota}{known}")
+    known = loaded.plan.rotas
+    if rota is not None and rota not in known:
+        there = f"there are {listed(list(known))}" if known else "the configuration has none"
+        raise click.UsageError(f"there is no rota {rota}; {there}")
     try:
-        instant = times.moment(at, plan.site.zone, now) if at else now
-        found = [on_call(plan.rotas[name], instant) for name in plan.rotas if rota in (None, name)]
+        found = [on_call(known[name], instant) for name in known if rota in (None, name)]
     except ValueError as error:
         raise Problem(f"cannot tell who is on call: {error}") from error
-    if as_json:
-        print_json({"items": [_written(entry) for entry in found]})
-        return
-    paper = Paper(zone=plan.site.zone, now=now)
-    if at:
-        paper.say(f"At {instant.astimezone(plan.site.zone):%Y-%m-%d %H:%M} ({plan.site.zone.key}):")
-    paper.table(
-        ("rota", "on call", "shift", "until", "backup"),
-        [
-            (
-                entry.rota,
-                _names(loaded, entry.people) or "nobody",
-                entry.shift,
-                paper.when(entry.until),
-                _names(loaded, entry.backup),
-            )
-            for entry in found
-        ],
-        empty="Nobody is on call: the configuration has no rota.",
-    )
-
-
-def _names(loaded: Config, people: tuple[str, ...]) -> str:
-    """Write people by name and id."""
-    known = loaded.plan.people
-    return listed(
-        [
-            f"{known[person].name} ({person})" if person in known and known[person].name != person else person
-            for person in people
-        ]
-    )
-
-
-def _written(entry: OnCall) -> dict[str, object]:
-    return {
-        "rota": entry.rota,
-        "at": times.written(entry.at),
-        "shift": entry.shift,
-        "people": list(entry.people),
-        "backup": list(entry.backup),
-        "until": times.written(entry.until),
-    }
+    return [
+        {
+            "rota": entry.rota,
+            "at": times.written(entry.at),
+            "shift": entry.shift,
+            "people": list(entry.people),
+            "backup": list(entry.backup),
+            "until": times.written(entry.until),
+        }
+        for entry in found
+    ]

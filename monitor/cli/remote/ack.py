@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from monitor.cli import times
 from monitor.cli.arguments import INCIDENT, by_option
 from monitor.cli.output import print_json
 from monitor.cli.surroundings import Surroundings, json_option, pass_surroundings
@@ -21,6 +22,11 @@ def ack(here: Surroundings, *, incident: str, lasting: str | None, by: str | Non
     Nobody else is paged while the acknowledgement lasts: as long as FOR says (like 2h), else as long as
     the configuration does. When it runs out you are reminded, and some minutes later paging goes on.
     """
+    if lasting is not None:
+        try:
+            times.duration(lasting)
+        except ValueError as error:
+            raise click.BadParameter(str(error), param_hint="FOR") from error
     found = here.whereabouts()
     answer = found.client().post(
         "incidents", incident, "ack", body={"by": by, "lasting": lasting, "via": "cli"}

@@ -61,15 +61,15 @@ def incidents(
 def list_incidents(paper: Paper, rows: list[dict[str, Any]], *, empty: str) -> None:
     """Print incidents, one a row."""
     paper.table(
-        ("id", "state", "severity", "opened", "title", "acknowledged"),
+        ("id", "state", "severity", "opened", "acknowledged", "title"),
         [
             (
                 row.get("id"),
                 row.get("state"),
                 row.get("severity"),
                 paper.since(row.get("opened_at")),
-                row.get("title"),
                 _acknowledged(paper, row),
+                row.get("title"),
             )
             for row in rows
         ],
@@ -87,13 +87,12 @@ def _acknowledged(paper: Paper, row: dict[str, Any]) -> str:
 def show_incident(paper: Paper, whole: dict[str, Any], told: list[dict[str, Any]]) -> None:
     """Print all that is known of one incident."""
     paper.title(f"{whole.get('id')} {one_line(whole.get('title'))}")
-    cause = whole.get("cause") if isinstance(whole.get("cause"), dict) else {}
     paper.facts(
         {
             "state": whole.get("state"),
             "severity": whole.get("severity"),
             "services": listed(whole.get("services")),
-            "cause": listed([cause[key] for key in ("service", "alert") if cause.get(key)]) if cause else "",
+            "cause": _cause(whole.get("cause")),
             "symptoms": listed(whole.get("symptoms")),
             "opened": paper.when(whole.get("opened_at")),
             "acknowledged": _acknowledged(paper, whole),
@@ -132,6 +131,13 @@ def show_incident(paper: Paper, whole: dict[str, Any], told: list[dict[str, Any]
     paper.say("")
     paper.title("Timeline")
     paper.timeline(whole.get("timeline") or [])
+
+
+def _cause(cause: Any) -> str:
+    if not isinstance(cause, dict):
+        return ""
+    of = f" of {cause['service']}" if cause.get("service") else ""
+    return f"{cause.get('alert') or cause.get('check') or 'unknown'}{of}"
 
 
 def _alert(alert: Any) -> tuple[object, ...]:

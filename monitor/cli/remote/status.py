@@ -11,6 +11,7 @@ import click
 from monitor.cli.client import Client
 from monitor.cli.output import Paper, print_json
 from monitor.cli.remote.incidents import ACTIVE, list_incidents
+from monitor.cli.rotas import rotas, show_rotas
 from monitor.cli.surroundings import Surroundings, json_option, pass_surroundings
 from monitor.cli.words import count, listed
 
@@ -54,13 +55,13 @@ def _ask(client: Client, url: str) -> Row:
         "url": url,
         "ready": ready.status == 200,
         "troubles": health.body.get("troubles", {}) if isinstance(health.body, dict) else {},
-        "services": [_news(service, incidents, checks) for service in client.items("services")],
+        "services": [_news(service, incidents, checks) for service in client.listing("services")],
         "incidents": incidents,
         "checks": {
             "outcomes": Counter(str(row.get("outcome") or "not yet run") for row in checks),
             "not_up": [row for row in checks if row.get("outcome") not in ("up", None)],
         },
-        "oncall": _rotas(client.get("oncall")),
+        "oncall": rotas(client.get("oncall")),
         "delivery": {
             "recent": Counter(str(row.get("state")) for row in recent),
             "failed": [row for row in recent if row.get("state") in FAILED],
@@ -82,12 +83,6 @@ def _news(service: Row, incidents: Sequence[Row], checks: Sequence[Row]) -> Row:
     }
 
 
-def _rotas(answer: Row) -> list[Row]:
-    """Return who is on call per rota; of a single rota the daemon answers without a list."""
-    items = answer.get("items")
-    return items if isinstance(items, list) else [answer]
-
-
 def _daemon(paper: Paper, seen: Row) -> None:
     paper.state(f"Nightbell at {seen['url']} is", "ready" if seen["ready"] else "not ready")
     for part, trouble in seen["troubles"].items():
@@ -100,7 +95,10 @@ def _incidents(paper: Paper, seen: Row) -> None:
         paper.say("There are no open incidents.")
         return
     waiting = sum(1 for row in rows if not row.get("acknowledged_at"))
-    paper.say(f"{count(len(rows), 'open incident')}, {waiting or 'none'} not acknowledged:", "")
+    how = (
+        f"{waiting} not acknowledged" if waiting else "all acknowledged" if len(rows) > 1 else "acknowledged"
+    )
+    paper.say(f"{count(len(rows), 'open incident')}, {how}:", "")
     list_incidents(paper, rows, empty="")
 
 
@@ -143,20 +141,7 @@ def _checks(paper: Paper, seen: Row) -> None:
 
 def _oncall(paper: Paper, seen: Row) -> None:
     paper.say("")
-    paper.table(
-        ("rota", "on call", "shift", "until", "backup"),
-        [
-            (
-                row.get("rota"),
-                listed(row.get("people")) or "nobody",
-                row.get("shift"),
-                paper.when(row.get("until")),
-                listed(row.get("backup")),
-            )
-            for row in seen["oncall"]
-        ],
-        empty="Nobody is on call: there is no rota.",
-    )
+    show_rotas(paper, seen["oncall"])
 
 
 def _delivery(paper: Paper, seen: Row) -> None:

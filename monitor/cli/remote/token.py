@@ -25,7 +25,7 @@ def list_(here: Surroundings, *, as_json: bool) -> None:
     """List the tokens: their names and roles."""
     found = here.whereabouts()
     paper = here.paper(found)
-    rows = found.client().items("tokens", most=1000)
+    rows = found.client().listing("tokens")
     if as_json:
         print_json({"items": rows})
         return
