@@ -67,9 +67,17 @@ class Database:
     @contextlib.contextmanager
     def write(self, what: str) -> Iterator[sa.Connection]:
         """Do all of it, durably, or (StoreError) nothing."""
-        self._verify()
+        self.verify()
         with self._said(what), self._writer.begin() as connection:
             yield connection
+
+    def verify(self) -> None:
+        """Raise StoreError where the file is no longer the one that was opened: writes would go nowhere."""
+        if self._file is not None and self._identity() != self._file:
+            self._reader.dispose()
+            raise StoreError(
+                f"cannot use {self.name}: the file was removed or replaced", fault=Fault.IO, path=self.path
+            )
 
     def close(self) -> None:
         """Close the connection; SQLite writes its log back then."""
@@ -84,14 +92,6 @@ class Database:
             if fault in (Fault.IO, Fault.CORRUPT, Fault.UNREACHABLE):
                 self._reader.dispose()  # the next one begins with a connection of its own
             raise StoreError(f"cannot {what} {self.name}: {words}", fault=fault, path=self.path) from err
-
-    def _verify(self) -> None:
-        """Raise StoreError where the file is no longer the one that was opened: writes would go nowhere."""
-        if self._file is not None and self._identity() != self._file:
-            self._reader.dispose()
-            raise StoreError(
-                f"cannot use {self.name}: the file was removed or replaced", fault=Fault.IO, path=self.path
-            )
 
     def _identity(self) -> tuple[int, int] | None:
         if self.path is None:

@@ -196,6 +196,7 @@ class Store:
 
     def check(self, now: datetime) -> None:
         """Prove that the store can be written, by a write where there was none for PROOF_SECONDS."""
+        self._database.verify()
         if time.monotonic() - self._proved < PROOF_SECONDS:
             return
         with self._database.write("write to") as connection:
