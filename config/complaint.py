@@ -9,8 +9,11 @@ from urllib.parse import quote
 SHOWN: Final = 100
 """How many complaints are printed; the rest is counted."""
 
+MOST: Final = 1000
+"""How many are collected: whoever has more gains nothing by the rest, and waits for it."""
+
 WINDOW: Final = 6
-SHORTEST: Final = 4
+SHORTEST: Final = 3
 WITHHELD: Final = "is not accepted; it holds a secret, so no more is said here"
 
 KeyPath = tuple[str | int, ...]
@@ -74,7 +77,10 @@ class Notes:
     _windows: dict[int, set[str]] = field(default_factory=dict, repr=False)
 
     def complain(self, mark: Mark, path: KeyPath, message: str, hint: str = "") -> None:
-        """Take down a complaint; the first one of a place and path stands, the others would repeat it."""
+        """Take down a complaint; the first one of a place and path stands, the others would repeat it.
+
+        Raises ConfigError when there are so many that more would help nobody.
+        """
         if self._reveals(message) or self._reveals(hint):
             message, hint = WITHHELD, ""
         where = ".".join(str(step) for step in path)
@@ -82,6 +88,8 @@ class Notes:
             (mark, where),
             Complaint(file=mark.file, line=mark.line, col=mark.col, path=where, message=message, hint=hint),
         )
+        if len(self.complaints) >= MOST:
+            self.raise_if_any()
 
     def warn(self, text: str) -> None:
         """Take down a warning once."""

@@ -45,12 +45,16 @@ def first_gap(shifts: Iterable[ShiftKeys]) -> str | None:
         for weekday in shift.days:
             start = list(Day).index(weekday) * day + begin
             covered += [(start, start + length), (start - 7 * day, start + length - 7 * day)]
+    gaps: list[tuple[int, int]] = []
     reached = 0
-    for start, end in sorted(covered):
+    for start, end in [*sorted(covered), (7 * day, 7 * day)]:
         if start > reached:
-            return _week_time(reached, start)
+            gaps.append((reached, min(start, 7 * day)))
         reached = max(reached, end)
-    return None if reached >= 7 * day else _week_time(reached, 7 * day)
+    if len(gaps) > 1 and gaps[0][0] == 0 and gaps[-1][1] == 7 * day:
+        # One gap over the end of the week, not two.
+        return _week_time(gaps[-1][0], gaps[0][1] + 7 * day)
+    return _week_time(*gaps[0]) if gaps else None
 
 
 def _minutes(clock: time) -> int:
@@ -64,8 +68,10 @@ def _week_time(start: int, end: int) -> str:
     def clock(minute: int) -> str:
         return f"{minute % day // 60:02}:{minute % 60:02}"
 
-    last = f"{names[end // day % 7]} " if (end - 1) // day != start // day else ""
-    return f"{names[start // day % 7]} {clock(start)} to {last}{clock(end)}"
+    begin = f"{names[start // day % 7]} {clock(start)}"
+    if (end - 1) // day == start // day:
+        return f"{begin} to {clock(end) if end % day else '24:00'}"
+    return f"{begin} to {names[end // day % 7]} {clock(end)}"
 
 
 def _escalations(document: Document, notes: Notes) -> None:

@@ -58,15 +58,17 @@ def read(text: str, file: str, *, notes: Notes, secrets: Secrets, budget: Budget
         place = error.problem_mark or error.context_mark
         mark = Mark(file, place.line + 1, place.column + 1) if place else Mark(file)
         context = f" ({error.context})" if error.context else ""
-        tab = text.split("\n")[mark.line - 1][mark.col - 1 :].startswith("\t") if mark.line else False
-        hint = "indent with spaces, not tabs" if tab else _syntax_hint(str(error.problem))
+        hint = _syntax_hint(str(error.problem), text, mark)
         notes.complain(mark, (), f"is no valid YAML: {error.problem}{context}", hint)
         return None, False
     finally:
         reader.close()
 
 
-def _syntax_hint(problem: str) -> str:
+def _syntax_hint(problem: str, text: str, mark: Mark) -> str:
+    lines = text.split("\n")
+    if 0 < mark.line <= len(lines) and lines[mark.line - 1][mark.col - 1 :].startswith("\t"):
+        return "indent with spaces, not tabs"
     if "mapping values are not allowed" in problem:
         return "put a text that holds `: ` in quotes"
     if "start any token" in problem:

@@ -138,7 +138,8 @@ def read_bounded(path: Path, limit: int) -> tuple[bytes, int]:
 
 def why(error: OSError) -> str:
     """Say the cause of an OSError in the system's own words, without the path."""
-    return (error.strerror or str(error)).lower()
+    words = error.strerror or str(error)
+    return words[:1].lower() + words[1:]
 
 
 def _in_url(value: str) -> str:
