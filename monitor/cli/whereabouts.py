@@ -130,5 +130,5 @@ def _token(places: list[Path]) -> tuple[str | None, str]:
 def _zone(name: object) -> ZoneInfo | None:
     try:
         return ZoneInfo(name) if isinstance(name, str) else None
-    except (OSError, ValueError):
+    except (KeyError, OSError, ValueError):  # no such zone is a KeyError
         return None

@@ -92,13 +92,15 @@ def _of_url(url: str, limit: float | None) -> Check:
         raise CannotTell(f"cannot probe that {scheme} URL: {error}") from None
     timeout = limit or DEFAULT_TIMEOUT
     return Check(
-        name=made.target or scheme,
-        probe=made,
-        every=timeout,
-        timeout=timeout,
-        retry_every=timeout,
-        fingerprint="",
+        name=_name(url), probe=made, every=timeout, timeout=timeout, retry_every=timeout, fingerprint=""
     )
+
+
+def _name(url: str) -> str:
+    """Return a URL without what may be secret in it: user, password and query."""
+    scheme, _, rest = url.partition("://")
+    place, slash, path = rest.partition("/")
+    return f"{scheme}://{place.rpartition('@')[2]}{slash}{path}".partition("?")[0]
 
 
 async def _observe(check: Check) -> Sample:
