@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from aiohttp import hdrs, web
+from aiohttp import HttpVersion10, hdrs, web
 from aiohttp.typedefs import Middleware
 
 from alerting.inputs import Refused
@@ -52,7 +52,7 @@ def guard(misfit: Misfit) -> Middleware:
     async def guarded(request: web.Request, handler: Next) -> web.StreamResponse:
         try:
             async with asyncio.timeout(DEADLINE):
-                _refuse_encoded(request)
+                _refuse_odd(request)
                 answer = await handler(request)
         except Problem as problem:
             answer = misfit(request, problem)
@@ -98,7 +98,9 @@ async def _write(request: web.Request, answer: web.StreamResponse) -> None:
         log.debug("the client left before the answer to %s", request.rel_url.raw_path[:200])
 
 
-def _refuse_encoded(request: web.Request) -> None:
+def _refuse_odd(request: web.Request) -> None:
+    if request.version < HttpVersion10:
+        raise Problem(400)
     if request.headers.get(hdrs.CONTENT_ENCODING, "identity").strip().lower() != "identity":
         raise Problem(415, "compressed bodies are not read")
     if request.content_type.startswith("multipart/"):

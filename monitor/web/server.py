@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from aiohttp import web
@@ -18,11 +21,21 @@ from monitor.web.problem import Problem, machine, plain
 
 log = logging.getLogger("nightbell.web")
 
-CONNECTIONS: Final = {"internal": 256, "public": 1024}
-"""So many at once; further ones are closed at once, before they cost anything."""
 
-KEEPALIVE: Final = {"internal": 75.0, "public": 15.0}
-"""Seconds a connection may wait for the whole head of its first or next request."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """How a listener treats connections: how many at once (further ones are closed before they cost anything),
+    and how many seconds each may take for the whole head of its first or next request.
+    """
+
+    connections: int
+    keepalive: float
+
+
+DOORS: Final[Mapping[str, Door]] = {
+    "internal": Door(connections=256, keepalive=75.0),
+    "public": Door(connections=1024, keepalive=15.0),
+}
 
 TLS_HANDSHAKE: Final = 10.0
 SHUTDOWN: Final = 3.0
@@ -45,9 +58,10 @@ class ListenError(Exception):
 class Servers:
     """Both listeners of one daemon. After `start`, `internal` and `public` are the addresses really bound."""
 
-    def __init__(self, daemon: Daemon) -> None:
+    def __init__(self, daemon: Daemon, doors: Mapping[str, Door] = DOORS) -> None:
         """Take the daemon that is asked; nothing is opened yet."""
         self._daemon = daemon
+        self._doors = doors
         self._open: list[tuple[asyncio.Server, web.AppRunner]] = []
         self._tls: ssl.SSLContext | None = None
         self.internal: Address | None = None
@@ -91,11 +105,13 @@ class Servers:
         manager = runner.server
         assert manager is not None  # noqa: S101 - setup made it
 
+        door = self._doors[name]
+
         def connection() -> asyncio.Protocol:
-            if len(manager.connections) >= CONNECTIONS[name]:
+            if len(manager.connections) >= door.connections:
                 return _Full()
             loop = asyncio.get_running_loop()
-            made = Connection(manager, loop=loop, keepalive_timeout=KEEPALIVE[name], **LIMITS)
+            made = Connection(manager, loop=loop, keepalive_timeout=door.keepalive, **LIMITS)
             made.listener, made.daemon = name, self._daemon
             return made
 
@@ -110,7 +126,8 @@ class Servers:
             )
         except OSError as error:
             await runner.cleanup()
-            cause = error.strerror or str(error)
+            # asyncio wraps the cause in a sentence of its own, with the address once more.
+            cause = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
             raise ListenError(f"cannot listen on {address.host}:{address.port}: {cause.lower()}") from error
         self._open.append((server, runner))
         return Address(host=address.host, port=server.sockets[0].getsockname()[1])

@@ -103,7 +103,7 @@ def misfit(request: web.Request, problem: Problem) -> web.StreamResponse:
         status=404,
         text=text,
         content_type="text/html",
-        headers={hdrs.CACHE_CONTROL: "no-store", hdrs.CONTENT_LANGUAGE: language},
+        headers={hdrs.CACHE_CONTROL: "no-store", hdrs.CONTENT_LANGUAGE: language, **problem.headers},
     )
 
 

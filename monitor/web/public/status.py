@@ -103,18 +103,14 @@ def announcement(plan: Plan, one: Announcement) -> PublicAnnouncement:
 
 
 def clean(text: str, most: int) -> str:
-    """Return `text` without control characters and half characters, cut to `most`: fit for HTML and XML."""
-    kept = "".join(letter for letter in text if letter in "\n\t" or _writable(letter))
+    """Return `text` without control characters, cut to `most`: fit for HTML and XML. Half characters show as such."""
+    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    kept = "".join(letter for letter in whole if letter in "\n\t" or _writable(letter))
     return kept if len(kept) <= most else kept[: most - 1] + "…"
 
 
 def _writable(letter: str) -> bool:
-    return (
-        letter >= " "
-        and not "\x7f" <= letter <= "\x9f"
-        and not "\ud800" <= letter <= "\udfff"
-        and letter not in "\ufffe\uffff"
-    )
+    return letter >= " " and not "\x7f" <= letter <= "\x9f" and letter not in "\ufffe\uffff"
 
 
 def _published(plan: Plan, state: State) -> Iterable[Announcement]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -22,7 +22,7 @@ from monitor.daemon import Vitals
 from monitor.pipeline import Pipeline
 from monitor.store.thread import StoreThread
 from monitor.store.tokens import new_token
-from monitor.web.server import Servers
+from monitor.web.server import DOORS, Door, Servers
 from probes.sample import ErrorClass, Outcome, Sample
 
 START = datetime(2027, 1, 4, 2, 0, tzinfo=UTC)
@@ -194,13 +194,17 @@ class Site:
         return await self.ask("GET", path, public=True, **options)
 
 
-@asynccontextmanager
-async def web_daemon(home: Path, text: str = SHOP) -> AsyncIterator[WebDaemon]:
-    """Run a daemon's deciding and recording half."""
+def _configured(home: Path, text: str) -> Config:
     home.mkdir(parents=True, exist_ok=True)
     file = home / "nightbell.yaml"
     file.write_text(text, encoding="utf-8")
-    config = configuration.load(file, env={}, state_dir=home / "state")
+    return configuration.load(file, env={}, state_dir=home / "state")
+
+
+@asynccontextmanager
+async def web_daemon(home: Path, text: str = SHOP) -> AsyncIterator[WebDaemon]:
+    """Run a daemon's deciding and recording half."""
+    config = _configured(home, text)
     store = StoreThread(config.store, config.state_dir)
     await store.open()
     clock = StandingClock()
@@ -216,10 +220,12 @@ async def web_daemon(home: Path, text: str = SHOP) -> AsyncIterator[WebDaemon]:
 
 
 @asynccontextmanager
-async def site(home: Path, text: str = SHOP, *, tls: Tls | None = None) -> AsyncIterator[Site]:
+async def site(
+    home: Path, text: str = SHOP, *, tls: Tls | None = None, doors: Mapping[str, Door] = DOORS
+) -> AsyncIterator[Site]:
     """Run a daemon and both listeners on loopback, with one token per role."""
     async with web_daemon(home, text) as daemon:
-        servers = Servers(daemon)
+        servers = Servers(daemon, doors)
         anywhere = Address(host="127.0.0.1", port=0)
         await servers.start(Listen(internal=anywhere, public=anywhere, tls=tls))
         connector = aiohttp.TCPConnector(limit=0)
@@ -237,11 +243,13 @@ async def site(home: Path, text: str = SHOP, *, tls: Tls | None = None) -> Async
             await servers.close()
 
 
-def within(home: Path, story: Callable[[Site], Awaitable[None]], text: str = SHOP) -> None:
+def within(
+    home: Path, story: Callable[[Site], Awaitable[None]], text: str = SHOP, doors: Mapping[str, Door] = DOORS
+) -> None:
     """Run a story against a site of its own."""
 
     async def run() -> None:
-        async with site(home, text) as here:
+        async with site(home, text, doors=doors) as here:
             await story(here)
 
     asyncio.run(run())

@@ -355,10 +355,12 @@ def test_other_bodies_than_small_plain_json_are_refused(
             "silences", {"matchers": {"check": "x"}, "reason": "r", "ends_at": 1799000000}, "ends_at", id="a number"
         ),
         pytest.param(
-            "silences", {"matchers": {"check": "x"}, "reason": "r", "ends_at": "2027-01-05T00:00:00"}, "ends_at", id="no zone"
+            "silences", {"matchers": {"check": "x"}, "reason": "r", "ends_at": "2027-01-05T00:00:00"}, "ends_at",
+            id="no zone",
         ),
         pytest.param(
-            "silences", {"matchers": {"check": "x"}, "reason": "r", "ends_at": "2020-01-05T00:00:00Z"}, "", id="the past"
+            "silences", {"matchers": {"check": "x"}, "reason": "r", "ends_at": "2020-01-05T00:00:00Z"}, "",
+            id="the past",
         ),
         pytest.param(
             "silences",
