@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 DEFAULT_CONFIG: Final = "/etc/nightbell/nightbell.yaml"
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,16 +119,29 @@ class CommandTable(click.Group):
         ]
         return found + click.Command.shell_complete(self, ctx, incomplete)
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Read the arguments; --help and --version print here."""
+        with _quiet_pipe():
+            return super().make_context(info_name, args, parent, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command. When the reader of its output is gone, end quietly."""
-        try:
-            answer = super().invoke(ctx)
-            sys.stdout.flush()
-        except BrokenPipeError:
-            # What is still buffered would fail again, loudly, when the interpreter flushes at its end.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise click.exceptions.Exit(Exit.PIPE_CLOSED) from None
-        return answer
+        """Run the command."""
+        with _quiet_pipe():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _quiet_pipe() -> Iterator[None]:
+    """End without a word when the reader of our output is gone."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is still buffered would fail again, loudly, when the interpreter flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise click.exceptions.Exit(Exit.PIPE_CLOSED) from None
 
 
 def exit_codes() -> Iterable[tuple[str, str]]:
