@@ -23,16 +23,11 @@ def migrate(here: Surroundings, *, as_json: bool) -> None:
     The daemon does the same when it starts; here it can be done, or fail, before. It must not be running.
     """
     from monitor.store.errors import StoreError
-    from monitor.store.lock import StoreLock
     from monitor.store.store import Store
 
     loaded = here.load_or(Problem)
     try:
-        lock = StoreLock.take(loaded.state_dir)
-        try:
-            Store.open(loaded.store, loaded.state_dir).close()
-        finally:
-            lock.release()
+        Store.open(loaded.store, loaded.state_dir).close()
     except StoreError as error:
         raise Problem(f"cannot migrate the store: {error}") from error
     if as_json:

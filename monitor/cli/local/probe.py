@@ -22,39 +22,48 @@ if TYPE_CHECKING:
     from probes.sample import Sample
 
 DEFAULT_TIMEOUT: Final = 5.0
-BETWEEN: Final = 1.0
-"""Seconds between the two runs that a rate needs."""
-
 EXITS: Final = {"up": Exit.DONE, "down": Exit.REFUSED, "unknown": Exit.UNKNOWN}
 
 
 @click.command()
 @click.argument("check")
 @click.option("--timeout", metavar="TIME", help="The deadline, like 10s; else the check's own, for a URL 5s.")
+@click.option(
+    "--apart",
+    metavar="TIME",
+    default="1s",
+    show_default=True,
+    help="How long what is a rate is measured: twice, so far apart.",
+)
 @json_option
 @pass_surroundings
 @click.pass_context
-def probe(ctx: click.Context, here: Surroundings, *, check: str, timeout: str | None, as_json: bool) -> None:
+def probe(
+    ctx: click.Context, here: Surroundings, *, check: str, timeout: str | None, apart: str, as_json: bool
+) -> None:
     """Run one check once, right here.
 
     CHECK is the name of a check in the configuration, or a URL like https://shop.example/health or
     tcp://10.0.0.5:5432. The daemon need not be running; nothing is recorded and nobody is told. What is
-    measured as a rate is measured twice, a second apart. Ends with 0 for up, 1 for down, 3 for unknown.
+    measured as a rate is measured twice. Ends with 0 for up, 1 for down, 3 for unknown.
     """
-    limit = None
-    if timeout is not None:
-        try:
-            limit = times.duration(timeout).total_seconds()
-        except ValueError as error:
-            raise click.UsageError(f"--timeout {error}") from error
+    limit = _seconds("--timeout", timeout) if timeout is not None else None
+    between = _seconds("--apart", apart)
     wanted = _of_url(check, limit) if "://" in check else _of_name(here, check, limit)
-    sample = asyncio.run(_observe(wanted))
+    sample = asyncio.run(_observe(wanted, between))
     if as_json:
         print_json(_written(wanted, sample))
     else:
         _show(Paper(zone=None, now=here.clock.now()), wanted, sample)
     _leave(EXITS[sample.outcome.value])
     ctx.exit(EXITS[sample.outcome.value])
+
+
+def _seconds(option: str, text: str) -> float:
+    try:
+        return times.duration(text).total_seconds()
+    except ValueError as error:
+        raise click.UsageError(f"{option} {error}") from error
 
 
 def _of_name(here: Surroundings, name: str, limit: float | None) -> Check:
@@ -103,7 +112,7 @@ def _name(url: str) -> str:
     return f"{scheme}://{place.rpartition('@')[2]}{slash}{path}".partition("?")[0]
 
 
-async def _observe(check: Check) -> Sample:
+async def _observe(check: Check, between: float) -> Sample:
     """Run the check; once more when the first run left something to take a difference from."""
     from monitor.runner import Executors, run_once
 
@@ -111,7 +120,7 @@ async def _observe(check: Check) -> Sample:
     with Executors() as executors:
         sample = await run_once(check, executors, memory)
         if check.probe.HOST and memory:
-            await asyncio.sleep(BETWEEN)
+            await asyncio.sleep(between)
             sample = await run_once(check, executors, memory)
     return sample
 

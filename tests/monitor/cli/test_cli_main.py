@@ -122,3 +122,18 @@ def test_a_problem_is_told_on_stderr_by_the_name_of_the_program() -> None:
         "nightbell: cannot read /nonexistent/n.yaml: no such file or directory; "
         "name the file with -c FILE, or the daemon with --url URL\n"
     )
+
+
+def test_run_with_a_broken_configuration_prints_every_complaint_and_ends_with_1(tmp_path: Path) -> None:
+    path = tmp_path / "nightbell.yaml"
+    path.write_text("servces: {}\nchanels: {}\n", encoding="utf-8")
+    done = subprocess.run(
+        [*NIGHTBELL, "-c", str(path), "run"],
+        cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines() == [
+        f"{path}:1:1: servces: unknown key; did you mean `services`?",
+        f"{path}:2:1: chanels: unknown key; did you mean `channels`?",
+    ]
