@@ -17,8 +17,8 @@ from monitor.web.public.schema import PublicAnnouncement, StatusPage
 from monitor.web.public.snapshot import SNAPSHOTS
 from monitor.web.public.words import choose, words
 
-SHORTLY: Final = "public, max-age=5"
-"""What is read by many may be kept for a moment by whoever stands in front of us."""
+SHORTLY: Final = "public, max-age=1"
+"""What is read by many may be kept for as long as we keep it ourselves, by whoever stands in front of us."""
 
 _ASSETS: Final = {"style.css": "text/css", "favicon.svg": "image/svg+xml"}
 
