@@ -10,11 +10,13 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 from pydantic import TypeAdapter, ValidationError
 
 from alerting.notification import Kind
@@ -24,8 +26,9 @@ from alerting.notifiers.kinds import KINDS
 from alerting.notifiers.log import Log
 from alerting.notifiers.smtp import Smtp
 from alerting.notifiers.webhook import Webhook
-from lab.messages import a_message, accepted, refusal
+from lab.messages import a_message, accepted, cut_short, refusal
 from lab.smtp_server import SmtpServer
+from lab.trust import certificate
 from lab.webhook_server import WebhookServer
 
 EVERY = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
@@ -212,6 +215,34 @@ def test_many_at_once_each_arrive_once(made: Made) -> None:
         assert sorted(keys) == sorted(f"N-{n}" for n in range(20))
 
     asyncio.run(_with(made, act))
+
+
+@NETWORK
+def test_on_the_loop_the_daemon_runs_it_sends_and_can_be_cut_short(made: Made) -> None:
+    async def passes(notifier: Notifier, _web: WebhookServer, _mail: SmtpServer) -> None:
+        await accepted(notifier)
+
+    async def hangs(notifier: Notifier, web: WebhookServer, mail: SmtpServer) -> None:
+        reached = mail.reached if isinstance(notifier, Smtp) else web.arrived
+        progress = await cut_short(notifier, reached.wait)
+        assert progress.sent is not isinstance(notifier, Smtp)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_with(made, passes))
+        runner.run(_with(made, hangs, word="swallow", reply="hang"))
+
+
+def test_names_are_never_looked_up_in_the_loops_default_pool(tmp_path: Path) -> None:
+    """A dead name server would fill it, and with it whatever else waits there."""
+    trusted = certificate(tmp_path)
+
+    async def scene() -> None:
+        async with WebhookServer(tls=trusted.context) as web, SmtpServer(tls=trusted.context) as mail:
+            await accepted(Webhook(url=web.url.replace("127.0.0.1", "localhost"), ca=trusted.ca))
+            await accepted(Smtp(host="localhost", port=mail.port, ca=trusted.ca, from_="nb@shop.example"))
+            assert not [thread for thread in threading.enumerate() if thread.name.startswith("asyncio_")]
+
+    asyncio.run(scene())
 
 
 # --- the log --------------------------------------------------------------------------------------------------

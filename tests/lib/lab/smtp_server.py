@@ -133,10 +133,9 @@ class _Conversation(SMTP):
         return AuthResult(success=known == data.password.decode(), handled=False)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
         if self.plain is None:
-            self.plain = transport
-            self.server.open.add(transport)
+            self.plain = transport  # type: ignore[assignment] # uvloop's are of no such class
+            self.server.open.add(transport)  # type: ignore[arg-type]
         super().connection_made(transport)
 
     def connection_lost(self, error: Exception | None) -> None:
