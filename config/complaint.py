@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from heapq import nsmallest
+from os.path import commonprefix
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
@@ -11,6 +14,12 @@ SHOWN: Final = 100
 
 MOST: Final = 1000
 """How many are collected: whoever has more gains nothing by the rest, and waits for it."""
+
+FEW: Final = 16
+"""Up to so many known names are listed where none resembles the word given."""
+
+CANDIDATES: Final = 200
+"""With how many names a word is compared in earnest."""
 
 WINDOW: Final = 6
 SHORTEST: Final = 3
@@ -119,14 +128,25 @@ class Notes:
             raise ConfigError(tuple(inner))
 
 
-def did_you_mean(word: str, known: object) -> str:
+def did_you_mean(word: str, known: Iterable[object]) -> str:
     """Return a hint that names the likeliest of `known`, or all of them when they are few, or nothing."""
     from difflib import get_close_matches
 
-    names = sorted(str(name) for name in known) if hasattr(known, "__iter__") else []
-    close = get_close_matches(word[:100], names, n=1, cutoff=0.6)
+    word = word[:100]
+    names = sorted(str(name) for name in known)
+    likely = names if len(names) <= CANDIDATES else _roughly_like(word, names)
+    close = get_close_matches(word, likely, n=1, cutoff=0.6)
     if close:
         return f"did you mean `{close[0]}`?"
-    if 0 < len(names) <= 16:
+    if 0 < len(names) <= FEW:
         return f"known: {', '.join(names)}"
     return ""
+
+
+def _roughly_like(word: str, names: list[str]) -> list[str]:
+    """Return those of many names that begin and end most like `word`: cheap, and right for one wrong letter."""
+
+    def shared(name: str) -> int:
+        return -len(commonprefix((word, name))) - len(commonprefix((word[::-1], name[::-1])))  # noqa: RUF071 - letter by letter is meant
+
+    return nsmallest(CANDIDATES, names, key=shared)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from config.complaint import KeyPath, Notes, did_you_mean
+from config.complaint import SHOWN, KeyPath, Notes, did_you_mean
 from config.document import Document
 from config.kinds import Kinds
 from config.schema.later import Maintenance, Silence
@@ -38,11 +38,10 @@ def check_references(document: Document, kinds: Kinds, notes: Notes) -> None:
     for reference in _references(document):
         if reference.name is not None and reference.name not in known[reference.section]:
             message = f"there is no {reference.noun} {reference.name[:100]!r}"
-            notes.complain(
-                *locate(document.root, reference.path),
-                message,
-                did_you_mean(reference.name, known[reference.section]),
-            )
+            # With thousands of names a likely one is dear to find: only for complaints that get printed.
+            shown = len(notes.complaints) < SHOWN
+            hint = did_you_mean(reference.name, known[reference.section]) if shown else ""
+            notes.complain(*locate(document.root, reference.path), message, hint)
 
 
 def default_policies(document: Document) -> list[str]:

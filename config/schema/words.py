@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
+from functools import cache
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, StringConstraints, WithJsonSchema
 
@@ -105,16 +106,19 @@ Names = Annotated[
 """One name or several."""
 
 
+@cache
+def _zones() -> set[str]:
+    return available_timezones()
+
+
 def _zone(value: str) -> ZoneInfo:
     try:
         return ZoneInfo(value)
     except (OSError, ValueError, LookupError):
         pass
-    from zoneinfo import available_timezones
-
     if re.fullmatch(r"(UTC|GMT)?[+-]\d.*", value):
         raise Refused(f"{value[:60]!r} is no time zone", "write a place like Europe/Berlin, or UTC")
-    raise Refused(f"{value[:60]!r} is no time zone", did_you_mean(value, available_timezones()))
+    raise Refused(f"{value[:60]!r} is no time zone", did_you_mean(value, _zones()))
 
 
 Zone = Annotated[

@@ -53,7 +53,7 @@ def test_the_example_of_day_one_loads_and_says_what_is_not_done_yet(tmp_path: Pa
         "disk",
         "bandwidth",
     ]
-    assert loaded.checks["nginx"].probe.KIND == "tcp"
+    assert loaded.checks["nginx"].probe.KIND == "unit"
     plan = loaded.plan
     assert plan.services["shop"].title == {"en": "商城", "zh": "商城"}
     assert plan.services["shop"].announce.page == plan.services["shop"].announce.push == timedelta(minutes=5)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import re
 import tempfile
 import time
 from pathlib import Path
@@ -9,12 +11,12 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from config.complaint import ConfigError
 from config.document import SECTIONS
-from lab.config_files import load_text
+from lab.config_files import complaints_of, load_text
 
 _WORDS = st.sampled_from([
     *SECTIONS, "probe", "http", "tcp", "cpu", "url", "target", "every", "10s", "on", "off", "auto", "after 5m", "page",
@@ -49,7 +51,7 @@ _ENTRIES = st.dictionaries(
 _DOCUMENTS = st.dictionaries(st.sampled_from(SECTIONS), _VALUES | _ENTRIES, max_size=6)
 
 
-def _survives(data: bytes | str) -> None:
+def _survives(data: bytes | str) -> str:
     with tempfile.TemporaryDirectory() as directory:
         try:
             load_text(Path(directory), data, env={"X": "12345"})
@@ -58,6 +60,7 @@ def _survives(data: bytes | str) -> None:
         else:
             told = "nothing"
     assert told
+    return told
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -76,6 +79,39 @@ def test_random_yaml_marks_never_raise_anything_else(text: str) -> None:
 @given(_DOCUMENTS)
 def test_random_documents_of_our_own_words_never_raise_anything_else(document: dict[str, Any]) -> None:
     _survives(yaml.safe_dump(document, allow_unicode=True).encode("utf-8", "surrogatepass"))
+
+
+_TEXT = (Path(__file__).parent / "examples/whole-contract.yaml").read_text("utf-8")
+_CONTRACT = yaml.safe_load(re.sub(r"\$\{cred:\w+\}", "https://x.example/", _TEXT))
+
+
+def _spots(node: Any) -> list[tuple[Any, Any]]:
+    keys = list(node) if isinstance(node, dict) else range(len(node)) if isinstance(node, list) else []
+    return [spot for key in keys for spot in [(node, key), *_spots(node[key])]]
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 10_000), st.sampled_from(["set", "drop", "rename"]), _VALUES), max_size=4
+    )
+)
+@example([])
+def test_the_whole_contract_with_things_moved_never_raises_anything_else(
+    changes: list[tuple[int, str, Any]],
+) -> None:
+    document = copy.deepcopy(_CONTRACT)
+    for index, what, value in changes:
+        spots = _spots(document)
+        node, key = spots[index % len(spots)]
+        if what == "drop":
+            del node[key]
+        elif what == "rename" and isinstance(node, dict) and isinstance(value, str):
+            node[value] = node.pop(key)
+        else:
+            node[key] = value
+    told = _survives(yaml.safe_dump(document, allow_unicode=True).encode("utf-8", "surrogatepass"))
+    assert changes or told == "nothing"
 
 
 @pytest.mark.parametrize(
@@ -111,3 +147,14 @@ def test_five_thousand_checks_load(tmp_path: Path) -> None:
     assert len(loaded.checks) == 5006
     assert loaded.plan.checks["c04999"].services == ("all",)
     assert time.process_time() - began < 60
+
+
+def test_a_thousand_misspelt_names_among_thousands_are_answered_in_bounded_time(tmp_path: Path) -> None:
+    names = [f"check-{number:05}" for number in range(5000)]
+    checks = "\n".join(f"  {name}: tcp://{name}.example:1" for name in names)
+    wrong = ", ".join(name.replace("check", "chekc") for name in names)
+    began = time.process_time()
+    told = complaints_of(tmp_path, f"checks:\n{checks}\nservices: {{s: {{checks: [{wrong}]}}}}")
+    assert told[0].endswith("there is no check 'chekc-00000'; did you mean `check-00000`?")
+    assert len(told) == 101
+    assert time.process_time() - began < 60  # seconds; measured: 3
