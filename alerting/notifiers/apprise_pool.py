@@ -22,7 +22,7 @@ from alerting.notifiers.apprise_answer import Answer
 PROGRAM: Final = Path(__file__).with_name("apprise_process.py")
 ANSWER_BYTES: Final = 262144
 IDLE_KEPT: Final = 2
-"""How many loaded processes wait for the next message; each holds about 60 MB."""
+"""How many loaded processes wait for the next message; each holds about 40 MB."""
 FAREWELL_SECONDS: Final = 2.0
 LAST_WORDS_SECONDS: Final = 0.5
 
