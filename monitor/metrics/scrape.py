@@ -22,7 +22,6 @@ class Scraper:
         outbox = await own.ask(daemon)
         config = daemon.config
         await self._series.refresh(config.checks, config.plan, daemon.samples)
-        text = own.text(daemon, outbox, form) + self._series.text(form)
-        if form is Format.OPENMETRICS:
-            text += END
-        return form.value, encode(text)
+        checks = await self._series.text(form)
+        end = END if form is Format.OPENMETRICS else ""
+        return form.value, b"".join((encode(own.text(daemon, outbox, form)), checks, encode(end)))

@@ -14,7 +14,7 @@ from typing import Final
 
 from alerting.plan import CheckPlan, Plan
 from config.model import Check
-from monitor.metrics.exposition import Family, Format, label_name, labels, number
+from monitor.metrics.exposition import Family, Format, encode, label_name, labels, number
 from probes.api import Metric, Probe
 from probes.sample import Outcome, Sample
 from probes.units import Unit
@@ -78,20 +78,21 @@ class CheckSeries:
             if written % SLICE == 0:
                 await asyncio.sleep(0)
 
-    def text(self, form: Format) -> str:
-        """Return every family with its header and all its lines."""
-        columns: dict[tuple[Family, ...], list[tuple[str, ...]]] = {}
+    async def text(self, form: Format) -> bytes:
+        """Return every family with its header and all its lines; give way to others between families."""
+        rows: dict[tuple[Family, ...], list[tuple[str, ...]]] = {}
         for block in self._blocks.values():
-            columns.setdefault(block.shape, []).append(block.lines)
-        families: dict[Family, list[str]] = {}
-        for shape, rows in columns.items():
-            for family, column in zip(shape, zip(*rows, strict=True), strict=True):
-                families.setdefault(family, []).append("".join(column))
+            rows.setdefault(block.shape, []).append(block.lines)
+        families: dict[Family, list[tuple[str, ...]]] = {}
+        for shape, lines in rows.items():
+            for family, column in zip(shape, zip(*lines, strict=True), strict=True):
+                families.setdefault(family, []).append(column)
         parts = []
         for family in sorted(families, key=lambda family: family.name):
-            parts.append(family.header(form))
-            parts.extend(families[family])
-        return "".join(parts)
+            columns = ("".join(column) for column in families[family])
+            parts.append(encode("".join((family.header(form), *columns))))
+            await asyncio.sleep(0)
+        return b"".join(parts)
 
     def _write(self, check: Check, plan: CheckPlan | None, sample: Sample) -> Block:
         families = {family.name: family for family, _ in families_of(type(check.probe)).values()}
