@@ -209,6 +209,7 @@ class Store:
             with self._database.write("record to") as connection:
                 duplicates = self._writer.write(connection, batches)
         except StoreError as err:
+            self._proved = float("-inf")
             return err
         self._writer.duplicates += duplicates
         self._proved = time.monotonic()

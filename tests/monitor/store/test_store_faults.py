@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+import threading
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,17 +24,22 @@ from monitor.store.errors import Fault, StoreError
 from monitor.store.store import Store
 
 KILLS = 20
+CHILD_SECONDS = 60
 
 
 def child(code: str, *words: object, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
     """Start a process that has a store; what it says comes back on its standard output."""
     path = os.pathsep.join(sys.path)
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(code), *map(str, words)],
         stdin=stdin,
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": path},
     )
+    watch = threading.Timer(CHILD_SECONDS, process.kill)  # a child that hangs ends the wait for its words
+    watch.daemon = True
+    watch.start()
+    return process
 
 
 RECORD_FOR_EVER = """
