@@ -9,6 +9,7 @@ from probes.host.disk import Disk
 from probes.host.load import Load
 from probes.host.memory import Memory
 from probes.host.swap import Swap
+from probes.host.unit import Unit
 from probes.network.http import Http
 from probes.network.tcp import Tcp
 
@@ -23,5 +24,6 @@ KINDS: dict[str, type[Probe]] = {
         Memory,
         Swap,
         Tcp,
+        Unit,
     )
 }

@@ -40,10 +40,9 @@ class Expect:
 
     def __post_init__(self) -> None:
         """Refuse what no answer could fulfil."""
-        wanted = self.status if isinstance(self.status, tuple) else (self.status,)
-        if not wanted:
+        object.__setattr__(self, "status", tuple(_as_status(status) for status in self._statuses))
+        if not self.status:
             raise ValueError("expect.status must name at least one status")
-        object.__setattr__(self, "status", tuple(_as_status(status) for status in wanted))
         for name in ("body_contains", "body_lacks"):
             text = getattr(self, name)
             if text is not None and not 0 < len(text) <= _TEXT_CHARACTERS:
@@ -54,23 +53,27 @@ class Expect:
             raise ValueError("expect.max_seconds must be longer than nothing")
 
     @property
+    def _statuses(self) -> tuple[int | str, ...]:
+        return self.status if isinstance(self.status, tuple) else (self.status,)
+
+    @property
     def needs_body(self) -> bool:
         """True when something is expected of the body."""
         return bool(self.body_contains or self.body_matches or self.body_lacks)
 
     def allows(self, status: int) -> bool:
         """Say whether `status` is expected."""
-        wanted = self.status if isinstance(self.status, tuple) else (self.status,)
-        return any(status == one or (isinstance(one, str) and status // 100 == int(one[0])) for one in wanted)
+        return any(
+            status == one or (isinstance(one, str) and status // 100 == int(one[0])) for one in self._statuses
+        )
 
     def judge_status(self, answer: Answer, name: str) -> None:
         """Raise ProbeFailed(STATUS), or AUTH for a refusal, unless the status is expected."""
         if self.allows(answer.status):
             return
-        wanted = self.status if isinstance(self.status, tuple) else (self.status,)
         raise ProbeFailed(
             ErrorClass.AUTH if answer.status in _REFUSALS else ErrorClass.STATUS,
-            f"{name} answers {answer.status}, expected {' or '.join(map(str, wanted))}",
+            f"{name} answers {answer.status}, expected {' or '.join(map(str, self._statuses))}",
         )
 
     def judge(self, answer: Answer, body: bytes, *, whole: bool, seconds: float, name: str) -> None:

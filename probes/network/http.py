@@ -104,6 +104,7 @@ class Http:
     family: Family = Family.ANY
     verify: bool = True
     ca: str | None = None
+    _first: _Ask = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be asked; take user and password out of the URL."""
@@ -138,6 +139,9 @@ class Http:
             raise ValueError(f"redirects must be from 0 to {_HOPS}")
         if self.expect.needs_body and self.method == "HEAD":
             raise ValueError("expect cannot ask for a body: HEAD brings none")
+        # What is sent is the same in every run: worked out once, as there may be thousands of checks.
+        first = _Ask(url=parse_url(self.url), method=self.method, body=self._body(), headers=self._headers())
+        object.__setattr__(self, "_first", first)
 
     @classmethod
     def from_url(cls, url: str) -> dict[str, object]:
@@ -147,20 +151,22 @@ class Http:
     @property
     def target(self) -> str | None:
         """Host name or address in the URL."""
-        return parse_url(self.url).host
+        return self._first.url.host
 
     async def probe(self, run: Run) -> Reading:
         """Ask, follow redirects, and judge the last answer."""
         started = perf_counter()
-        ask = _Ask(url=parse_url(self.url), method=self.method, body=self._body(), headers=self._headers())
+        ask = self._first
         if not self.verify:
             run.log("certificates are not verified: the configuration says so")
         values: dict[str, float] = {}
-        inward = None
+        came_from: Address | None = None
         for followed in range(_HOPS + 1):
             name = f"{ask.url.host}:{ask.url.port}"
             address = await resolve(run, ask.url.host, ask.url.port, self.family)
-            inward = _check_inward(address, inward, name)
+            if came_from is not None:
+                check_inward(came_from, address, name)
+            came_from = address
             answer = await self._ask(ask, address, run, values)
             values |= {"redirects": float(followed), "duration_seconds": perf_counter() - started}
             values |= {"status_code": float(answer.status), "http_version": answer.version}
@@ -314,17 +320,14 @@ def _trusts(old: Url, new: Url) -> bool:
     )
 
 
-def _check_inward(address: Address, before: bool | None, name: str) -> bool:
-    """Say whether an address is this machine or its link; refuse to be redirected there from elsewhere.
+def check_inward(old: Address, new: Address, name: str) -> None:
+    """Refuse to be redirected from elsewhere to this machine or its link.
 
     A stranger's server must not make the monitor talk to services which trust this machine.
     """
-    ip = address.ip
-    inward = ip.is_loopback or ip.is_link_local or ip.is_unspecified
-    if inward and before is False:
+    if new.ip.is_link_local:
+        raise ProbeFailed(ErrorClass.PROTOCOL, f"cannot follow the redirect to {name}: it is link-local")
+    if (new.ip.is_loopback or new.ip.is_unspecified) and not old.ip.is_loopback:
         raise ProbeFailed(
             ErrorClass.PROTOCOL, f"cannot follow the redirect to {name}: it leads to this machine"
         )
-    if ip.is_link_local and before is not None:
-        raise ProbeFailed(ErrorClass.PROTOCOL, f"cannot follow the redirect to {name}: it is link-local")
-    return inward

@@ -7,6 +7,7 @@ import dataclasses
 import inspect
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from types import GenericAlias
 from typing import Any
 
@@ -62,7 +63,7 @@ def test_the_class_is_frozen_slotted_and_by_keyword_only(kind: type[Probe]) -> N
 @each_kind
 def test_the_example_builds(kind: type[Probe]) -> None:
     probe = build(kind, kind.EXAMPLE)
-    assert (probe.target is None) == kind.HOST
+    assert probe.target is None or not kind.HOST, "what is measured on this machine has no other target"
 
 
 @each_kind
@@ -119,8 +120,16 @@ OPTIONS: dict[str, dict[str, object]] = {
     "bandwidth": {"interface": "lo", "capacity": "1Gbit/s"},
     "http": {"url": "http://127.0.0.1:{port}/ok", "expect": {"status": 200, "body_contains": "ok"}},
     "tcp": {"target": "127.0.0.1:{port}"},
+    "unit": {"unit": "nginx"},
 }
 """How to aim a kind at this machine, where its defaults do not."""
+
+
+@pytest.fixture(autouse=True)
+def systemd(systemctl: Path) -> None:
+    """Stand in for systemd, which not every machine runs."""
+    systemctl.write_text("#!/bin/sh\nprintf 'LoadState=loaded\\nActiveState=active\\n'\n")
+    systemctl.chmod(0o755)
 
 
 def aimed(kind: type[Probe], port: int) -> Probe:

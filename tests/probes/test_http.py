@@ -2,45 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
-import math
 import socket
 from typing import Any
 
 import pytest
 
 from lab.hostile_http import Hostile, hostile
-from lab.probe_certificates import BAD, Authority
+from lab.probe_certificates import Authority
+from lab.probe_http import Result, ask, failure
 from lab.probe_run import LOOPS, finished, look, surroundings
-from lab.probe_server import serving
 from probes.api import ProbeFailed, Reading, Run
-from probes.network.connection import Family
+from probes.network.connection import Address, Family
 from probes.network.expect import Expect
-from probes.network.http import Http
+from probes.network.http import Http, check_inward
 from probes.sample import PHASES, ErrorClass
 
-Result = Reading | ProbeFailed | TimeoutError
 DAY = 86400
-
-
-def ask(
-    path: str = "/ok", *, loop: str = "asyncio", tls: Any = None, host: str = "127.0.0.1", **options: Any
-) -> tuple[Result, Hostile, Run]:
-    """Start a server, ask it once by the name `host`, and return what came of it."""
-
-    async def go() -> tuple[Result, Hostile, Run]:
-        async with hostile(tls=tls) as server:
-            with surroundings() as run:
-                url = server.url(path).replace("127.0.0.1", host)
-                return await look(Http(url=url, **options), run), server, run
-
-    return finished(go, loop)
-
-
-def failure(result: Result) -> ProbeFailed:
-    assert isinstance(result, ProbeFailed), result
-    return result
 
 
 # What it sends
@@ -144,6 +122,41 @@ def test_a_body_is_not_carried_to_another_origin() -> None:
     assert len(server.requests) == 1
 
 
+V4, V6 = socket.AF_INET, socket.AF_INET6
+OUTSIDE = Address(V4, ("198.51.100.1", 80))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "allowed"),
+    [
+        pytest.param(OUTSIDE, Address(V4, ("203.0.113.9", 80)), True, id="to another outside"),
+        pytest.param(OUTSIDE, Address(V4, ("10.0.0.5", 80)), True, id="to a private network"),
+        pytest.param(
+            Address(V4, ("127.0.0.1", 1)),
+            Address(V6, ("::1", 2, 0, 0)),
+            True,
+            id="from this machine to itself",
+        ),
+        pytest.param(OUTSIDE, Address(V4, ("127.0.0.2", 80)), False, id="to this machine"),
+        pytest.param(OUTSIDE, Address(V4, ("0.0.0.0", 80)), False, id="to the unspecified address"),
+        pytest.param(
+            OUTSIDE, Address(V6, ("::ffff:127.0.0.1", 80, 0, 0)), False, id="to this machine in disguise"
+        ),
+        pytest.param(OUTSIDE, Address(V6, ("fe80::1%eth0", 80, 0, 2)), False, id="to the link"),
+        pytest.param(
+            Address(V4, ("127.0.0.1", 1)), Address(V4, ("169.254.169.254", 80)), False, id="to metadata"
+        ),
+    ],
+)
+def test_a_redirect_never_leads_inward_from_outside(old: Address, new: Address, allowed: bool) -> None:
+    if allowed:
+        check_inward(old, new, "target")
+        return
+    with pytest.raises(ProbeFailed) as refused:
+        check_inward(old, new, "target")
+    assert refused.value.error is ErrorClass.PROTOCOL
+
+
 # What it reports
 
 
@@ -174,87 +187,6 @@ def test_a_bad_answer_still_reports_its_status_and_its_certificate(authority: Au
     assert reading.values["status_code"] == 503
     assert reading.values["certificate_expires_seconds"] == pytest.approx(2 * DAY, abs=60)
     assert tuple(reading.phases) == PHASES == tuple(run.phases)
-
-
-def test_the_certificate_that_ends_first_counts_not_only_the_leaf(authority: Authority) -> None:
-    result, _, _ = ask("/ok", tls=authority.short_chain(), host="localhost", ca=authority.file)
-    assert isinstance(result, Reading)
-    assert result.values["certificate_expires_seconds"] == pytest.approx(3 * DAY, abs=60)
-
-
-# Whom it trusts
-
-
-@pytest.mark.parametrize("loop", LOOPS)
-@pytest.mark.parametrize("bad", BAD)
-def test_a_certificate_that_is_not_valid_is_down_with_class_tls(
-    bad: str, loop: str, authority: Authority
-) -> None:
-    result, server, _ = ask("/ok", loop=loop, tls=BAD[bad](authority), ca=authority.file)
-    assert failure(result).error is ErrorClass.TLS
-    assert "the certificate is not valid" in failure(result).message
-    assert server.requests == []
-
-
-@pytest.mark.parametrize("bad", BAD)
-def test_without_verification_it_is_up_and_says_so_and_the_expiry_is_still_known(
-    bad: str, authority: Authority
-) -> None:
-    result, _, run = ask("/ok", tls=BAD[bad](authority), verify=False)
-    assert isinstance(result, Reading)
-    assert math.isfinite(result.values["certificate_expires_seconds"])
-    assert (result.values["certificate_expires_seconds"] < 0) == (bad == "expired")
-    assert any("not verified" in line for line in run.lines)
-
-
-def test_the_systems_authorities_do_not_vouch_for_a_certificate_of_our_own(authority: Authority) -> None:
-    result, _, _ = ask("/ok", tls=authority.server())
-    assert failure(result).error is ErrorClass.TLS
-
-
-def test_a_ca_file_that_is_missing_is_our_own_fault() -> None:
-    async def go() -> None:
-        with surroundings() as run, pytest.raises(OSError, match="cannot load certificates from /nowhere"):
-            await Http(url="https://127.0.0.1:9/", ca="/nowhere.pem").probe(run)
-
-    finished(go)
-
-
-@pytest.mark.parametrize("loop", LOOPS)
-def test_a_plain_server_on_a_tls_port_is_down_with_class_tls(loop: str) -> None:
-    async def go() -> Result:
-        async with hostile() as server:
-            with surroundings() as run:
-                return await look(Http(url=server.url().replace("http:", "https:")), run)
-
-    result = finished(go, loop)
-    assert failure(result).error is ErrorClass.TLS
-    assert "is this a plain port" in failure(result).message
-
-
-@pytest.mark.parametrize("loop", LOOPS)
-@pytest.mark.parametrize("path", ["silent", "closes", "resets"])
-def test_a_handshake_that_goes_wrong_is_down_with_class_tls_or_cut_off(path: str, loop: str) -> None:
-    async def go() -> tuple[Result, dict[str, float]]:
-        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            if path == "silent":
-                await reader.read()
-            elif path == "closes":
-                await reader.read(1)
-            else:
-                writer.transport.abort()
-
-        async with serving(serve) as port:
-            with surroundings() as run:
-                within = 0.15 if path == "silent" else 10
-                return await look(Http(url=f"https://127.0.0.1:{port}/"), run, within=within), run.phases
-
-    result, phases = finished(go, loop)
-    assert "tls" in phases
-    if path == "silent":
-        assert isinstance(result, TimeoutError)
-    else:
-        assert failure(result).error is ErrorClass.TLS
 
 
 # Where it goes
@@ -391,92 +323,3 @@ def test_no_secret_shows_in_the_text_form() -> None:
         Http(url="https://h/", user="CANARY", password="CANARY"),
     ]
     assert "CANARY" not in repr(probes) + str(probes)
-
-
-# What it refuses to be given
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        pytest.param({"url": "http://0x7f.1/"}, "all four decimal numbers", id="hexadecimal address"),
-        pytest.param({"url": "http://2130706433/"}, "all four decimal numbers", id="address as one number"),
-        pytest.param({"url": "http://127.1/"}, "all four decimal numbers", id="short address"),
-        pytest.param({"url": "http://017700000001/"}, "all four decimal numbers", id="octal address"),
-        pytest.param({"url": "http://127.0.0.01/"}, "all four decimal numbers", id="leading zero"),
-        pytest.param({"url": "http://127.0.0.1./"}, "all four decimal numbers", id="address with a dot behind"),
-        pytest.param({"url": "http://h:0/"}, "1 to 65535", id="port 0"),
-        pytest.param({"url": "http://h:65536/"}, "1 to 65535", id="port 65536"),
-        pytest.param({"url": "http://h:x/"}, "1 to 65535", id="port of letters"),
-        pytest.param({"url": "http://a b/"}, "blanks", id="blank"),
-        pytest.param({"url": "http://h/a b"}, "blanks", id="blank in the path"),
-        pytest.param({"url": "http://h/\r\nX: y"}, "control characters", id="line break"),
-        pytest.param({"url": "http://h/\x00"}, "control characters", id="NUL"),
-        pytest.param({"url": "http://h\\@evil/"}, "backslashes", id="backslash"),
-        pytest.param({"url": "file:///etc/passwd"}, "http:// or https://", id="file"),
-        pytest.param({"url": "gopher://h/"}, "http:// or https://", id="gopher"),
-        pytest.param({"url": "javascript:alert(1)"}, "http:// or https://", id="javascript"),
-        pytest.param({"url": "h/path"}, "http:// or https://", id="no scheme"),
-        pytest.param({"url": "http://"}, "needs a host", id="no host"),
-        pytest.param({"url": "http:///path"}, "needs a host", id="no host but a path"),
-        pytest.param({"url": "http://[::1"}, "must read like", id="open bracket"),
-        pytest.param({"url": "http://[::g]/"}, "must read like", id="no IPv6 address"),
-        pytest.param({"url": "http://::1/"}, "must read like", id="IPv6 without brackets"),
-        pytest.param({"url": "http://-h/"}, "no host name", id="label begins with a hyphen"),
-        pytest.param({"url": "http://" + "a" * 64 + "/"}, "no host name", id="long label"),
-        pytest.param({"url": "http://h/" + "x" * 9000}, "8192", id="long URL"),
-        pytest.param({"url": "http://u@h/", "user": "v"}, "not both", id="user twice"),
-        pytest.param({"url": "http://h/", "password": "x"}, "needs a user", id="password alone"),
-        pytest.param({"url": "http://h/", "user": "a:b"}, "no colon", id="colon in the user"),
-        pytest.param({"url": "http://h/", "user": "a", "bearer": "b"}, "exclude", id="two ways to authenticate"),
-        pytest.param({"url": "http://h/", "bearer": "a b"}, "bearer must", id="blank in the token"),
-        pytest.param({"url": "http://h/", "method": "GE T"}, "method must", id="method with a blank"),
-        pytest.param({"url": "http://h/", "method": "CONNECT"}, "method must", id="a proxy's method"),
-        pytest.param({"url": "http://h/", "headers": {"A b": ""}}, "headers cannot hold", id="header name"),
-        pytest.param({"url": "http://h/", "headers": {"A": "b\r\nC: d"}}, "one line", id="header of two lines"),
-        pytest.param({"url": "http://h/", "headers": {"Content-Length": "5"}}, "headers cannot", id="our own header"),
-        pytest.param({"url": "http://h/", "headers": {f"A{n}": "" for n in range(51)}}, "not be more", id="many"),
-        pytest.param({"url": "http://h/", "body": "x" * 70_000}, "body must", id="long body"),
-        pytest.param({"url": "http://h/", "redirects": -1}, "redirects must", id="less than no redirect"),
-        pytest.param({"url": "http://h/", "redirects": 1000}, "redirects must", id="many redirects"),
-    ],
-)  # fmt: skip
-def test_what_cannot_be_asked_is_refused_without_repeating_it(options: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message) as refused:
-        Http(**options)
-    assert "\n" not in str(refused.value)
-
-
-@pytest.mark.parametrize(
-    ("expect", "message"),
-    [
-        pytest.param({"status": 99}, "code like 200", id="no status"),
-        pytest.param({"status": "6xx"}, "code like 200", id="no class"),
-        pytest.param({"status": "20x"}, "code like 200", id="no class either"),
-        pytest.param({"status": True}, "code like 200", id="a boolean"),
-        pytest.param({"status": ()}, "at least one", id="none at all"),
-        pytest.param({"body_contains": ""}, "from 1 to", id="empty text"),
-        pytest.param({"body_matches": "("}, "regular expression", id="broken pattern"),
-        pytest.param({"body_matches": "a" * 2000}, "longer than 1000", id="long pattern"),
-        pytest.param({"body_matches": "(" * 490 + ")" * 490}, "regular expression", id="deep pattern"),
-        pytest.param({"max_seconds": 0.0}, "max_seconds", id="no time"),
-    ],
-)
-def test_an_expectation_nothing_could_meet_is_refused(expect: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        Expect(**expect)
-
-
-@pytest.mark.parametrize(
-    ("url", "target"),
-    [
-        pytest.param("HTTP://SHOP.Example.COM", "shop.example.com", id="capitals"),
-        pytest.param("https://商城.example.com/", "xn--czru2d.example.com", id="Chinese"),
-        pytest.param("http://[2001:DB8::0:1]:8080/", "2001:db8::1", id="IPv6"),
-        pytest.param("http://under_score.example.com/", "under_score.example.com", id="underscore"),
-        pytest.param("http://10.0.0.5:65535", "10.0.0.5", id="IPv4"),
-        pytest.param("http://u:p@h.example.com/", "h.example.com", id="with a user"),
-    ],
-)
-def test_the_target_is_the_host_alone(url: str, target: str) -> None:
-    assert Http(url=url).target == target

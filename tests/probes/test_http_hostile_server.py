@@ -6,14 +6,14 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lab.hostile_http import PATHS, Hostile, hostile
-from lab.probe_run import LOOPS, finished, look, surroundings
+from lab.hostile_http import PATHS, hostile
+from lab.probe_http import ask
+from lab.probe_run import LOOPS, finished, look, surroundings, until
 from probes.api import ProbeFailed, Reading
 from probes.network.expect import Expect
 from probes.network.http import Http
@@ -21,27 +21,6 @@ from probes.sample import ErrorClass
 
 UP = None
 NEEDLE = Expect(body_contains="needle")
-
-
-def ask(
-    path: str, *, loop: str = "asyncio", within: float = 10.0, **options: Any
-) -> tuple[Reading | ProbeFailed | TimeoutError, Hostile, dict[str, float]]:
-    """Start the server, ask once, and return what came of it, the server, and the phases."""
-
-    async def go() -> tuple[Reading | ProbeFailed | TimeoutError, Hostile, dict[str, float]]:
-        async with hostile() as server:
-            with surroundings() as run:
-                result = await look(Http(url=server.url(path), **options), run, within=within)
-                return result, server, run.phases
-
-    return finished(go, loop)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for what the other side is about to notice."""
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - the server's own counters ring no bell
-            await asyncio.sleep(0.001)
 
 
 def descriptors() -> int:
@@ -163,10 +142,10 @@ def test_each_misbehaviour_has_its_outcome(
 def test_what_never_ends_is_cut_off_by_the_deadline_and_shows_how_far_it_got(
     path: str, reached: str, loop: str
 ) -> None:
-    result, server, phases = ask(path, loop=loop, within=0.15)
+    result, server, run = ask(path, loop=loop, within=0.15)
     assert isinstance(result, TimeoutError)
-    assert list(phases)[-1] == reached
-    assert sum(phases.values()) < 5
+    assert list(run.phases)[-1] == reached
+    assert sum(run.phases.values()) < 5
     assert server.sent < 1 << 20
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -60,3 +61,21 @@ def finished(go: Callable[[], Coroutine[Any, Any, T]], loop: str = "asyncio") ->
             return runner.run(go())
     finally:
         gc.collect()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for what the other side is about to do."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - what others count rings no bell
+            await asyncio.sleep(0.001)
+
+
+@contextmanager
+def programs(path: str) -> Iterator[None]:
+    """Find programs along `path` for a while, as on a machine where others are installed."""
+    before = os.environ["PATH"]
+    os.environ["PATH"] = path
+    try:
+        yield
+    finally:
+        os.environ["PATH"] = before
