@@ -78,6 +78,7 @@ async def run_once(
             reading = await check.probe.probe(run)
     except ProbeFailed as failed:
         outcome, error, message = Outcome.DOWN, failed.error, failed.message
+        reading = failed.reading or reading
         run.log(f"failed: {failed.message}")
         for line in failed.detail.splitlines():
             run.log(line)

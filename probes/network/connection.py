@@ -151,9 +151,9 @@ class Connection:
         if code in _OUR_FAULT:
             raise failure
         error = ErrorClass.TIMEOUT if code == errno.ETIMEDOUT else ErrorClass.CONNECT
-        raise ProbeFailed(
-            error, f"cannot connect to {self.name} ({address}): {failure.strerror}"
-        ) from failure
+        resolved = "" if str(address) == self.name else f" ({address})"
+        cause = (failure.strerror or "unknown error").lower()
+        raise ProbeFailed(error, f"cannot connect to {self.name}{resolved}: {cause}") from failure
 
     async def start_tls(self, run: Run, context: ssl.SSLContext, server_name: str) -> None:
         """Shake hands over TLS, a full handshake each time. Raises ProbeFailed(TLS)."""

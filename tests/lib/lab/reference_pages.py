@@ -1,0 +1,114 @@
+"""Writes the reference of probes, notifiers and the API from the code itself: `python -m lab.reference_pages`."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+
+import yaml
+
+from alerting.notifiers.kinds import KINDS as NOTIFIERS
+from lab.tools import ROOT
+from monitor.web.routes import INTERNAL, PUBLIC
+from probes.kinds import KINDS as PROBES
+
+FOLDER: Final = ROOT / "docs" / "reference"
+NOTE: Final = "<!-- Made by scripts/reference from the code. -->"
+
+
+def probes_page() -> str:
+    """Return the reference of probe kinds: options, values, an example."""
+    parts = [
+        "# Probes\n",
+        NOTE,
+        "\nA check is a configured probe: `home: {probe: http, url: …, every: 10s}`, or in short a URL. Every check",
+        "also takes `every`, `timeout`, `retry_every`, `failures`, `recover`, `severity`, `impact`, `labels`, `owner`,",
+        "`escalation`, `group_by` and `runbook`.\n",
+    ]
+    for name, kind in sorted(PROBES.items()):
+        parts += [f"## {name}\n", *_manual(kind)]
+        parts += ["```yaml", _example({"probe": name, **kind.EXAMPLE}), "```\n"]
+        parts += ["| value | unit | meaning | in /metrics |", "|---|---|---|---|"]
+        for metric, about in kind.METRICS.items():
+            exposed = about.exposed or f"nightbell_{name}_{metric}"
+            parts.append(f"| `{metric}` | {about.unit.value} | {about.help} | `{exposed}` |")
+        parts.append("")
+        if kind.PART:
+            parts.append(f"One series for each `{kind.PART}`.\n")
+    return "\n".join(parts)
+
+
+def notifiers_page() -> str:
+    """Return the reference of notifier kinds."""
+    parts = [
+        "# Notifiers\n",
+        NOTE,
+        "\nA channel is a configured notifier: `mail: {notifier: smtp, host: …}`. Every channel also takes `timeout`",
+        "and `audience` (`everyone` or `internal`; without it a channel reaches people by their addresses).\n",
+    ]
+    for name, kind in sorted(NOTIFIERS.items()):
+        parts += [f"## {name}\n", *_manual(kind)]
+        parts += ["```yaml", _example({"notifier": name, **kind.EXAMPLE}), "```\n"]
+    return "\n".join(parts)
+
+
+def api_page() -> str:
+    """Return the list of all routes of both listeners."""
+    parts = [
+        "# HTTP\n",
+        NOTE,
+        "\nEverything below `/api/v1` needs `Authorization: Bearer TOKEN`. The first start writes",
+        "an administrator's token to `admin.token` in the state directory; `nightbell token add` makes more. Bodies are",
+        'JSON, times RFC 3339 in UTC, lists `{"items": […], "next": cursor or null}`. Shapes of bodies and answers:',
+        "`GET /api/v1/openapi.json`.",
+    ]
+    for title, routes in (("Internal listener", INTERNAL), ("Public listener", PUBLIC)):
+        parts += [f"\n## {title}\n", "| | | for | |", "|---|---|---|---|"]
+        for route in routes:
+            query = f" Query: {', '.join(f'`{name}`' for name in route.query)}." if route.query else ""
+            parts.append(
+                f"| {route.method} | `{route.path}` | {route.audience.name.lower()} | {route.summary}{query} |"
+            )
+    return "\n".join(parts) + "\n"
+
+
+def _manual(kind: type) -> Iterator[str]:
+    """Turn a docstring into prose and a table of its `option: text` lines."""
+    prose: list[str] = []
+    rows: list[str] = []
+    for line in inspect.cleandoc(kind.__doc__ or "").splitlines():
+        option = re.fullmatch(r"([a-z_.]+): (.+)", line)
+        if option:
+            rows.append(f"| `{option[1]}` | {option[2]} |")
+        elif rows and line.startswith("  "):
+            rows[-1] = rows[-1].removesuffix(" |") + f" {line.strip()} |"
+        else:
+            prose.append(line)
+    yield "\n".join(prose).strip() + "\n"
+    if rows:
+        yield "| option | |\n|---|---|"
+        yield "\n".join(rows) + "\n"
+
+
+def _example(options: Mapping[str, object]) -> str:
+    return yaml.safe_dump(dict(options), sort_keys=False, default_flow_style=True, width=100).strip()
+
+
+PAGES: Final[Mapping[str, Callable[[], str]]] = {
+    "probes.md": probes_page,
+    "notifiers.md": notifiers_page,
+    "api.md": api_page,
+}
+
+
+def main() -> None:
+    """Write every page."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, page in PAGES.items():
+        (FOLDER / name).write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
