@@ -32,11 +32,15 @@ class Batch:
         mentioned: dict[tuple[str, str, str], Row] = {}
         for record in (*changes.records, *changes.entries):
             kind = type(record)
-            rows.setdefault(kind, {})[record.id] = to_row(record)
+            row = rows.setdefault(kind, {})[record.id] = to_row(record)
             shelf = SHELVES[kind]
             for service in shelf.services(record) if shelf.services else ():
-                mention = {"kind": shelf.table.name, "service": service, "record": record.id}
-                mentioned[shelf.table.name, service, record.id] = mention
+                mentioned[shelf.table.name, service, record.id] = {
+                    "kind": shelf.table.name,
+                    "service": service,
+                    "number": row["number"],
+                    "record": record.id,
+                }
         return cls(receipts=changes.receipts, rows=rows, mentioned=mentioned)
 
 

@@ -15,7 +15,7 @@ from monitor.store import dialect
 from monitor.store.errors import Fault, StoreError
 from monitor.store.schema import HEAD
 
-CHECK_SECONDS: Final = 0.5
+CHECK_SECONDS: Final = 0.2
 """How long the file is looked over for damage at start; a bigger one is trusted until it fails."""
 
 

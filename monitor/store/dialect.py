@@ -127,8 +127,8 @@ def upsert(table: sa.Table, name: str) -> sa.Insert:
 
 
 def add_missing(table: sa.Table, name: str) -> sa.Insert:
-    """Insert a row unless something unique about it is there already."""
-    return _insert(table, name).on_conflict_do_nothing()
+    """Insert a row unless something unique about it is there already; `rowcount` tells how many were new."""
+    return _insert(table, name).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
 
 
 def fault_of(err: Exception) -> tuple[Fault, str]:

@@ -39,8 +39,13 @@ class Query(Generic[R]):
         if not 1 <= limit <= LIMIT_MAX:
             raise ValueError(f"cannot list {limit} items: between 1 and {LIMIT_MAX} is possible")
         shelf = SHELVES[kind]
-        order = [shelf.table.c[name] for name in shelf.order]
+        order: list[sa.ColumnElement[Any]] = [shelf.table.c[name] for name in shelf.order]
         chosen = sa.select(*dict.fromkeys((*columns(kind), *order))).where(*_matches(shelf, filters))
+        if "service" in filters and shelf.services is not None:
+            order = [mentions.c.number, mentions.c.record]  # the same, and in an index with the service
+            chosen = chosen.join(mentions, mentions.c.record == shelf.table.c.id).where(
+                mentions.c.kind == shelf.table.name, mentions.c.service == filters["service"]
+            )
         if cursor is not None:
             place = _read_cursor(cursor, order)
             after = sa.tuple_(*order) < sa.tuple_(*place, types=[one.type for one in order])
@@ -87,12 +92,7 @@ def _matches(shelf: Shelf, filters: Mapping[str, str]) -> list[sa.ColumnElement[
         if name not in shelf.filters:
             known = ", ".join(shelf.filters) or "nothing"
             raise ValueError(f"cannot filter {shelf.table.name} by {name!r}: {known} is possible")
-        if name == "service" and shelf.services is not None:
-            named = sa.select(mentions.c.record).where(
-                mentions.c.kind == shelf.table.name, mentions.c.service == value
-            )
-            found.append(shelf.table.c.id.in_(named))
-        else:
+        if name in shelf.table.c:
             found.append(shelf.table.c[name] == value)
     return found
 

@@ -13,7 +13,10 @@ import sqlalchemy as sa
 from sqlalchemy.schema import SchemaItem
 
 HEAD: Final = "0001"
-"""The migration these tables stand for. Revisions are numbers of four digits, so they sort."""
+"""The migration these tables stand for. Revisions are numbers of four digits, so they sort.
+
+Who changes a table writes the next migration beside the others and counts this up; a test compares the two.
+"""
 
 metadata = sa.MetaData(
     naming_convention={
@@ -177,6 +180,7 @@ mentions = sa.Table(
     metadata,
     sa.Column("kind", sa.String, primary_key=True),
     sa.Column("service", sa.String, primary_key=True),
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),  # so that lists are in order
     sa.Column("record", sa.String, primary_key=True),
 )
 

@@ -106,8 +106,9 @@ def upgrade() -> None:
         "mentions",
         _word("kind"),
         _word("service"),
+        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
         _word("record"),
-        sa.PrimaryKeyConstraint("kind", "service", "record", name=op.f("pk_mentions")),
+        sa.PrimaryKeyConstraint("kind", "service", "number", "record", name=op.f("pk_mentions")),
     )
     op.create_table(
         "tokens",
