@@ -201,7 +201,7 @@ def unused_port() -> int:
 @pytest.mark.parametrize(
     ("host", "options", "error", "message"),
     [
-        pytest.param("127.0.0.1", {}, ErrorClass.CONNECT, "Connection refused", id="nobody listens"),
+        pytest.param("127.0.0.1", {}, ErrorClass.CONNECT, "connection refused", id="nobody listens"),
         pytest.param("localhost", {}, ErrorClass.CONNECT, "(127.0.0.1:", id="nobody listens at a name"),
         pytest.param(
             "nothing.invalid", {}, ErrorClass.DNS, "cannot resolve nothing.invalid", id="no such name"

@@ -76,7 +76,7 @@ def test_a_port_nobody_listens_on_is_down_with_class_connect(loop: str) -> None:
     result = finished(go, loop)
     assert isinstance(result, ProbeFailed)
     assert result.error is ErrorClass.CONNECT
-    assert "Connection refused" in result.message
+    assert "connection refused" in result.message
 
 
 @pytest.mark.parametrize("loop", LOOPS)

@@ -198,7 +198,7 @@ def test_probe_of_a_check_that_is_down_ends_with_1(config: Path, listener: socke
 
     assert said.code == 1
     assert said.out.startswith("pg is down (connect) after ")
-    assert "Connection refused" in said.out
+    assert "connection refused" in said.out
 
 
 def test_probe_of_a_url_needs_no_configuration(listener: socket.socket) -> None:
