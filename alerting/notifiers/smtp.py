@@ -8,7 +8,7 @@ import socket
 import ssl
 from collections.abc import Awaitable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Annotated, ClassVar, Final, Literal, TypeVar
 
@@ -44,6 +44,7 @@ class Smtp:
     user: name to log in with; absent: no login.
     password: its password.
     from: the sender's address, `nb@shop.example` or `Nightbell <nb@shop.example>`.
+    to: one mailbox that gets everything, such as a list of customers; absent: each person's own address.
     timeout: longest wait for each single answer of the server (default 10s).
     ca: PEM file of the certificates to believe instead of the system's.
     ehlo: the name this machine introduces itself by; default its host name.
@@ -64,6 +65,7 @@ class Smtp:
     user: str | None = None
     password: str | None = field(default=None, repr=False)
     from_: Annotated[str, Field(alias="from")]
+    to: str | None = None
     timeout: Duration = timedelta(seconds=10)
     ca: str | None = None
     ehlo: str | None = None
@@ -71,17 +73,18 @@ class Smtp:
 
     @property
     def needs_address(self) -> bool:
-        """True: a mail goes to a person's mailbox."""
-        return True
+        """True where a mail goes to a person's own mailbox, not to the one of `to`."""
+        return self.to is None
 
     def complaint(self) -> str | None:
         """Say what is wrong with host, sender, login or certificate file."""
         if not re.fullmatch(r"[^\s/@]+", self.host):
             return "host: must be the name or address of a server"
-        try:
-            mailbox(self.from_)
-        except BadAddress:
-            return "from: must be a mail address"
+        for name, address in (("from", self.from_), ("to", self.to)):
+            try:
+                mailbox(address or self.from_)
+            except BadAddress:
+                return f"{name}: must be a mail address"
         if (self.user is None) != (self.password is None):
             return "user and password: give both or none"
         if self.ehlo is not None and not re.fullmatch(r"[\x21-\x7e]+", self.ehlo):
@@ -93,7 +96,7 @@ class Smtp:
     async def send(self, message: Message, progress: Progress) -> Accepted:
         """Send one mail to one mailbox over a connection of its own."""
         try:
-            mail = Mail.compose(message, sender=self.from_)
+            mail = Mail.compose(replace(message, address=self.to or message.address), sender=self.from_)
         except BadAddress as error:
             raise DeliveryError(f"cannot mail: {error}", reason=Reason.REFUSED, retry=False) from error
         return await _Session(self, progress).send(mail)
