@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from aiohttp import HttpVersion10, hdrs, web
+from aiohttp import HttpVersion10, HttpVersion11, hdrs, web
 from aiohttp.typedefs import Middleware
 
 from alerting.inputs import Refused
@@ -45,13 +45,15 @@ Misfit = Callable[[web.Request, Problem], web.StreamResponse]
 """Makes the answer to a problem, in the listener's own manner."""
 
 
-def guard(misfit: Misfit) -> Middleware:
-    """Return the outermost layer of an application."""
+def guard(
+    misfit: Misfit, *, deadline: float = DEADLINE, write_deadline: float = WRITE_DEADLINE
+) -> Middleware:
+    """Return the outermost layer of an application; deadlines in seconds."""
 
     @web.middleware
     async def guarded(request: web.Request, handler: Next) -> web.StreamResponse:
         try:
-            async with asyncio.timeout(DEADLINE):
+            async with asyncio.timeout(deadline):
                 _refuse_odd(request)
                 answer = await handler(request)
         except Problem as problem:
@@ -68,7 +70,7 @@ def guard(misfit: Misfit) -> Middleware:
         tally(request.app[DAEMON], request.app[LISTENER], answer.status)
         for name, value in HEADERS.items():
             answer.headers.setdefault(name, value)
-        await _write(request, answer)
+        await _write(request, answer, write_deadline)
         return answer
 
     return guarded
@@ -85,10 +87,10 @@ def as_machine(_request: web.Request, problem: Problem) -> web.StreamResponse:
     return machine(problem)
 
 
-async def _write(request: web.Request, answer: web.StreamResponse) -> None:
+async def _write(request: web.Request, answer: web.StreamResponse, deadline: float) -> None:
     """Send the answer under a deadline of ours: who does not read loses the connection."""
     try:
-        async with asyncio.timeout(WRITE_DEADLINE):
+        async with asyncio.timeout(deadline):
             await answer.prepare(request)
             await answer.write_eof()
     except TimeoutError:
@@ -99,7 +101,7 @@ async def _write(request: web.Request, answer: web.StreamResponse) -> None:
 
 
 def _refuse_odd(request: web.Request) -> None:
-    if request.version < HttpVersion10:
+    if request.version not in (HttpVersion10, HttpVersion11):
         raise Problem(400)
     if request.headers.get(hdrs.CONTENT_ENCODING, "identity").strip().lower() != "identity":
         raise Problem(415, "compressed bodies are not read")

@@ -80,6 +80,7 @@ class WebDaemon:
         self.ack_key = b"k" * 32
         self.tested: list[tuple[str, str | None]] = []
         self.given: list[Input] = []
+        self.fault: Exception | None = None
         self.pipeline = Pipeline(
             state=state,
             plan=config.plan,
@@ -96,6 +97,8 @@ class WebDaemon:
 
     async def test_channel(self, channel: str, to: str | None) -> Receipt:
         self.tested.append((channel, to))
+        if self.fault is not None:
+            raise self.fault
         return Receipt(notification="t", attempt=1, state=NotificationState.ACCEPTED, at=self.clock.now())
 
     def replan(self, change: Callable[[Plan], Plan]) -> None:

@@ -7,12 +7,15 @@ import gc
 import socket
 import ssl
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
+from aiohttp import web
 
 from config.model import Address, Listen, Tls
-from lab.web_daemon import Site, site, web_daemon, within
+from lab.web_daemon import Site, WebDaemon, site, web_daemon, within
+from monitor.web.guard import DAEMON, LISTENER, as_machine, guard
 from monitor.web.server import DOORS, Door, ListenError, Servers
 
 
@@ -65,7 +68,9 @@ def test_a_broken_request_is_refused_and_tells_nothing_of_us(tmp_path: Path, whi
         port = getattr(here.servers, which).port
         answer = await raw(port, sent)
         status = answer.split(b" ")[1] if answer else b""
-        assert status in (b"", b"400", b"405", b"411", b"413", b"414", b"431", b"501", b"505"), answer[:300]
+        assert status in (b"", b"400", b"404", b"405", b"411", b"413", b"414", b"431", b"501", b"505"), (
+            answer[:300]
+        )
         assert b"aiohttp" not in answer.lower()
         assert b"python" not in answer.lower()
         assert b"Traceback" not in answer
@@ -239,6 +244,84 @@ def test_the_outer_listener_speaks_tls_and_takes_a_new_certificate_without_a_res
             with pytest.raises(ListenError, match="cannot serve TLS with"):
                 here.servers.renew(Listen(internal=anywhere, public=anywhere, tls=tls))
             assert await serial(here.servers.public.port, second) == new
+
+    asyncio.run(run())
+
+
+def test_what_breaks_inside_is_logged_and_not_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def story(here: Site) -> None:
+        here.daemon.fault = RuntimeError("secret-canary")
+        answer = await here.post("/api/v1/channels/log/test")
+        assert (answer.status, answer.json["error"]["code"]) == (500, "internal")
+        assert "canary" not in answer.text
+        assert answer.headers["Server"] == "nightbell"
+        assert here.daemon.vitals.answered["internal", 500] == 1
+
+    with caplog.at_level("ERROR", logger="nightbell.web"):
+        within(tmp_path, story)
+    assert "secret-canary" in caplog.text
+
+
+def test_who_hangs_up_has_acknowledged_all_the_same(tmp_path: Path) -> None:
+    async def story(here: Site) -> None:
+        number = await here.daemon.outage()
+        _, writer = await asyncio.open_connection("127.0.0.1", here.servers.internal.port)
+        writer.write(
+            f"POST /api/v1/incidents/{number}/ack HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n"
+            f"Authorization: Bearer {here.tokens['operator']}\r\n\r\n".encode()
+        )
+        await writer.drain()
+        writer.close()
+        async with asyncio.timeout(10):
+            while (await here.get(f"/api/v1/incidents/{number}")).json["acknowledged_at"] is None:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+    within(tmp_path, story)
+
+
+async def _guarded(daemon: WebDaemon, handler: Any, **deadlines: float) -> tuple[web.AppRunner, int]:
+    """Serve one handler behind a guard with deadlines of its own."""
+    app = web.Application(middlewares=[guard(as_machine, **deadlines)])
+    app[DAEMON], app[LISTENER] = daemon, "internal"
+    app.router.add_route("*", "/", handler)
+    runner = web.AppRunner(app, access_log=None, lingering_time=0)
+    await runner.setup()
+    place = web.TCPSite(runner, "127.0.0.1", 0)
+    await place.start()
+    return runner, place.port
+
+
+def test_a_body_that_never_comes_is_not_waited_for(tmp_path: Path) -> None:
+    async def run() -> None:
+        async def read(request: web.Request) -> web.Response:
+            return web.Response(body=await request.read())
+
+        async with web_daemon(tmp_path) as daemon:
+            runner, port = await _guarded(daemon, read, deadline=0.05)
+            answer = await raw(port, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc")
+            assert answer.startswith(b"HTTP/1.1 503 ")
+            await runner.cleanup()
+
+    asyncio.run(run())
+
+
+def test_a_client_that_does_not_read_its_answer_loses_the_connection(tmp_path: Path) -> None:
+    async def run() -> None:
+        gone = asyncio.Event()
+
+        async def much(request: web.Request) -> web.Response:
+            assert request.task is not None
+            request.task.add_done_callback(lambda _: gone.set())
+            return web.Response(body=b"x" * 50_000_000)
+
+        async with web_daemon(tmp_path) as daemon:
+            runner, port = await _guarded(daemon, much, write_deadline=0.05)
+            _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            async with asyncio.timeout(10):
+                await gone.wait()
+            writer.close()
+            await runner.cleanup()
 
     asyncio.run(run())
 
