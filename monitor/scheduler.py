@@ -108,7 +108,9 @@ class Scheduler:
             due, number, job = heapq.heappop(self._heap)
             if job.number != number or self._jobs.get(job.check.name) is not job:
                 continue  # brought forward, or no longer watched
-            self._put(job, max(due + job.check.every, now))
+            missed = int(max(0.0, now - due) // job.check.every)  # held up for long: one run makes up for all
+            self._vitals.skipped += missed
+            self._put(job, due + (missed + 1) * job.check.every)
             if job.busy:
                 self._vitals.skipped += 1
                 continue
