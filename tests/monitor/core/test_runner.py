@@ -1,0 +1,191 @@
+"""The runner: whatever a probe does, one run gives one sample, in time, and harms nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from lab.core_parts import check, for_ever
+from lab.core_virtual import clock, virtually
+from monitor.runner import HOST_THREADS, LEFT_BEHIND, Executors, run_once
+from probes.api import ProbeFailed, Reading, Run
+from probes.sample import ErrorClass, Outcome, Sample
+
+
+def observe(look: Any, *, host: bool = False, **fields: Any) -> Sample:
+    async def story() -> Sample:
+        with Executors() as executors:
+            return await run_once(check("home", look, host=host, **fields), executors, {}, clock())
+
+    return virtually(story)
+
+
+def test_a_run_that_finds_all_well_is_up_with_what_it_measured() -> None:
+    async def look(run: Run) -> Reading:
+        run.phases["connect"] = 0.25
+        return Reading(values={"status": 200.0})
+
+    sample = observe(look)
+    assert (sample.outcome, sample.error, sample.message) == (Outcome.UP, None, "")
+    assert sample.values == {"status": 200.0}
+    assert sample.phases == {"connect": 0.25}
+
+
+def test_a_bad_target_is_down_with_its_class_its_words_and_its_evidence() -> None:
+    async def look(_run: Run) -> Reading:
+        raise ProbeFailed(ErrorClass.STATUS, "status 503", detail="Server: nginx\nRetry-After: 5")
+
+    sample = observe(look)
+    assert (sample.outcome, sample.error, sample.message) == (Outcome.DOWN, ErrorClass.STATUS, "status 503")
+    assert [line.split("s ", 1)[1] for line in sample.log] == [
+        "failed: status 503",
+        "Server: nginx",
+        "Retry-After: 5",
+    ]
+
+
+def test_what_a_bad_target_showed_all_the_same_is_kept() -> None:
+    """The status code of a bad answer and the days a certificate has left are worth a threshold, down or not."""
+    seen = Reading(
+        values={"status": 503.0},
+        parts={"/data": {"used_ratio": 0.5}},
+        phases={"resolve": 0.1, "connect": 0.2},
+    )
+
+    async def look(_run: Run) -> Reading:
+        raise ProbeFailed(ErrorClass.STATUS, "status 503", reading=seen)
+
+    sample = observe(look)
+    assert sample.outcome is Outcome.DOWN
+    assert (sample.values, sample.parts, sample.phases) == (seen.values, seen.parts, seen.phases)
+
+
+def test_the_deadline_makes_it_down_with_class_timeout_and_says_how_far_it_came() -> None:
+    async def look(run: Run) -> Reading:
+        run.phases["resolve"] = 0.1
+        run.phases["connect"] = 0.2
+        return await for_ever()
+
+    sample = observe(look, timeout=3)
+    assert (sample.outcome, sample.error) == (Outcome.DOWN, ErrorClass.TIMEOUT)
+    assert sample.message == "timed out after 3 s after resolve, connect"
+    assert sample.phases == {"resolve": 0.1, "connect": 0.2}
+
+
+def test_a_host_that_does_not_answer_its_own_monitor_is_unknown() -> None:
+    sample = observe(for_ever, host=True)
+    assert (sample.outcome, sample.error) == (Outcome.UNKNOWN, ErrorClass.SELF)
+
+
+@pytest.mark.parametrize(
+    "cause", [ValueError("x"), TimeoutError("not ours"), MemoryError(), KeyError("secret")]
+)
+def test_our_own_fault_is_unknown_and_told_in_the_journal(
+    cause: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def look(_run: Run) -> Reading:
+        raise cause
+
+    sample = observe(look)
+    assert (sample.outcome, sample.error) == (Outcome.UNKNOWN, ErrorClass.INTERNAL)
+    assert sample.message == f"cannot run home: {type(cause).__name__}"
+    [record] = [one for one in caplog.records if one.name == "nightbell.runner"]
+    assert record.levelno == logging.ERROR
+    assert "cannot run check home" in record.getMessage()
+    assert record.exc_info
+
+
+def test_cancellation_passes_through() -> None:
+    async def story() -> None:
+        with Executors() as executors:
+            running = asyncio.create_task(run_once(check("home", for_ever), executors, {}, clock()))
+            await asyncio.sleep(1)
+            running.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await running
+
+    virtually(story)
+
+
+def test_a_run_s_own_account_is_bounded() -> None:
+    async def look(run: Run) -> Reading:
+        for _ in range(1000):
+            run.log("x" * 10_000)
+        raise ProbeFailed(ErrorClass.BODY, "too much", detail="\n" * 100_000)
+
+    sample = observe(look)
+    assert len(sample.log) <= 100
+    assert max(map(len, sample.log)) < 400
+
+
+def test_a_thread_that_never_returns_ends_its_run_at_the_deadline_and_holds_up_no_other_check() -> None:
+    """Run after run: the threads are few, and a hung call keeps the one it has."""
+    release = threading.Event()
+
+    async def hang(run: Run) -> Reading:
+        await run.offload(release.wait)
+        return Reading()
+
+    async def well(run: Run) -> Reading:
+        return Reading(values={"one": float(await run.offload(int, 1))})
+
+    async def story() -> None:
+        with Executors() as executors:
+            hung: list[Sample] = []
+            for _ in range(HOST_THREADS + 2):
+                one = check("hung", hang, host=True, timeout=0.05)
+                began = time.monotonic()
+                hung.append(await run_once(one, executors, {}))
+                assert time.monotonic() - began < 5
+            assert {(one.outcome, one.error) for one in hung} == {(Outcome.UNKNOWN, ErrorClass.SELF)}
+            assert "earlier runs have not returned" in hung[LEFT_BEHIND].message
+
+            sample = await run_once(check("well", well, host=True), executors, {})
+            assert (sample.outcome, sample.values) == (Outcome.UP, {"one": 1.0})
+
+            release.set()
+            for _ in range(1000):
+                sample = await run_once(check("hung", hang, host=True), executors, {})
+                if sample.outcome is Outcome.UP:
+                    break
+                await asyncio.sleep(0.01)
+            assert sample.outcome is Outcome.UP, "what hung answers again and is looked at again"
+
+    try:
+        asyncio.run(story())
+    finally:
+        release.set()
+
+
+def test_a_probe_that_asks_many_things_at_once_is_not_mistaken_for_one_that_hangs() -> None:
+    async def many(run: Run) -> Reading:
+        await asyncio.gather(*(run.offload(time.sleep, 0.005) for _ in range(20)))
+        return Reading()
+
+    async def story() -> None:
+        with Executors() as executors:
+            for _ in range(5):
+                assert (await run_once(check("disk", many, host=True), executors, {})).outcome is Outcome.UP
+
+    asyncio.run(story())
+
+
+def test_memory_is_the_check_s_own_from_run_to_run() -> None:
+    async def look(run: Run) -> Reading:
+        run.memory["runs"] = run.memory.get("runs", 0) + 1
+        return Reading(values={"runs": float(run.memory["runs"])})
+
+    async def story() -> list[float]:
+        with Executors() as executors:
+            memory: dict[str, object] = {}
+            return [
+                (await run_once(check("home", look), executors, memory, clock())).values["runs"]
+                for _ in range(3)
+            ]
+
+    assert virtually(story) == [1, 2, 3]
