@@ -76,7 +76,7 @@ class _Words(TypedDict):
 
 
 def _begin(verdict: Verdict, threshold: Threshold) -> Alert:
-    top = max(verdict.breached, key=lambda level: level.rank)
+    top = max(verdict.breached, key=_rank)
     fresh = Alert(
         id=str(verdict.key),
         key=verdict.key,
@@ -93,19 +93,24 @@ def _ripen(alert: Alert, verdict: Verdict, threshold: Threshold) -> Alert:
     if not verdict.breached:
         return replace(alert, state=AlertState.OK, changed_at=verdict.at, breached={}, failures=0)
     breached = _breached(alert, verdict)
-    failures = alert.failures + 1
+    failures = min(alert.failures + 1, threshold.failures)
     ripe = _ripe(breached, failures, verdict.at, threshold)
-    alert = replace(alert, breached=breached, failures=failures, **_words(verdict))
+    if ripe is None and (breached, failures) == (alert.breached, alert.failures):
+        return alert  # waiting for `for` alone: nothing to record
+    severity = ripe or max(verdict.breached, key=_rank)
+    alert = replace(alert, severity=severity, breached=breached, failures=failures, **_words(verdict))
     if ripe is None:
-        return replace(alert, severity=max(verdict.breached, key=lambda level: level.rank))
-    return replace(alert, state=AlertState.FIRING, severity=ripe, fired_at=verdict.at, changed_at=verdict.at)
+        return alert
+    return replace(alert, state=AlertState.FIRING, fired_at=verdict.at, changed_at=verdict.at)
 
 
 def _last(alert: Alert, verdict: Verdict, threshold: Threshold) -> Alert:
-    if not verdict.held:
+    # What has been past its clear mark is good until it is beyond the mark again: only what fires is held.
+    held = verdict.held if alert.state is AlertState.FIRING else verdict.breached
+    if not held:
         return _recover(alert, verdict, threshold)
     breached = _breached(alert, verdict)
-    still = [level for level in verdict.held if level.rank <= alert.severity.rank]
+    still = [level for level in held if level.rank <= alert.severity.rank]
     severity = worst(_ripe(breached, threshold.failures, verdict.at, threshold), *still) or alert.severity
     same = alert.state is AlertState.FIRING and severity is alert.severity and breached == alert.breached
     if same and verdict.error_word == alert.error:

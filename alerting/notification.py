@@ -60,6 +60,8 @@ class Reason(enum.Enum):
     RELAPSED = "relapsed"
     SILENCED = "silenced"
     UNMONITORED = "unmonitored"
+    REPLACED = "replaced"
+    """A newer message says it better."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +103,8 @@ class Notification:
     """True once the next channel was asked because this one did not deliver in time."""
     repeated: bool = False
     """True where an earlier attempt may have arrived already: the words say so."""
+    by_hand: bool = False
+    """True where a person asked for this page: it leaves although somebody has acknowledged, or it is muted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -92,7 +92,8 @@ def alive(record: Record) -> bool:
 class State:
     """Records by type and id, and the last number given out per prefix (`INC`, `T`, `A`, `S`, `N`, `E`).
 
-    Notifications stay until their incident leaves, so that it is known who was told.
+    Notifications stay until their incident leaves, so that it is known who was told; those of no incident, or of
+    one that has left, until they are through. Of a service's recoveries the last `RECOVERIES_KEPT` stay.
     """
 
     records: dict[type, dict[str, Record]] = field(default_factory=lambda: {kind: {} for kind in RECORDS})
@@ -102,15 +103,20 @@ class State:
         """Take over recorded changes."""
         for record in changes.records:
             table = self.records[type(record)]
-            if alive(record) or isinstance(record, Notification):
+            if alive(record) or self._remembered(record):
                 table[record.id] = record
             else:
                 table.pop(record.id, None)
             self._count(record.id)
             if isinstance(record, Incident) and not alive(record):
                 self._forget(record.id)
+            elif isinstance(record, Recovery):
+                self._forget_old(record.service)
         for entry in changes.entries:
             self._count(entry.id)
+
+    def _remembered(self, record: Record) -> bool:
+        return isinstance(record, Notification) and record.incident in self.records[Incident]
 
     def _count(self, number: str) -> None:
         prefix, dash, digits = number.rpartition("-")
@@ -122,6 +128,12 @@ class State:
         told = self.records[Notification]
         for key in [key for key, row in told.items() if _about(row, incident) and not alive(row)]:
             del told[key]
+
+    def _forget_old(self, service: str) -> None:
+        known = self.records[Recovery]
+        past = [key for key, row in known.items() if isinstance(row, Recovery) and row.service == service]
+        for key in past[:-RECOVERIES_KEPT]:
+            del known[key]
 
 
 def _about(record: Record, incident: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 
 class AnnouncementState(enum.Enum):
@@ -19,11 +19,12 @@ class AnnouncementState(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Update:
-    """One word to customers, in every language of the site."""
+    """One word to customers, in every language of the site. `by` names whose words these are, empty for ours."""
 
     at: datetime
     state: AnnouncementState
     text: Mapping[str, str]
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,8 @@ class Announcement:
     created_at: datetime
     updates: tuple[Update, ...]
     expected_recovery_at: datetime | None = None
+    expected_within: timedelta = timedelta(minutes=30)
+    """How long it is expected to take, for when the time has to be promised anew."""
     estimated: bool = True
     """True when the expected time is the configured figure, False when it comes from past recoveries."""
     next_update_at: datetime | None = None
@@ -57,6 +60,8 @@ class Announcement:
     """True once customers read that it takes longer than expected: that is said once."""
     told: tuple[str, ...] = ()
     """Channels that were told, and so hear the all-clear."""
+    waiting: tuple[str, ...] = ()
+    """Services that were hit later and are not named before a person approves."""
     withdrawn: bool = False
     by: str = ""
     """Who approved it, empty where the policy did."""

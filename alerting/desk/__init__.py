@@ -4,11 +4,16 @@
 
 It only calls the rooms below it, each of which decides its own noun:
 
-    outages     alerts change, incidents open, join, relapse, recover, end
+    outages     alerts change, incidents open, join, worsen, reopen
+    settling    incidents follow their alerts, down to the end
     paging      who is told next: escalation steps become notifications
+    duty        who answers now, and how they are reached
+    messages    what one person is told, and that it is over
     people      acknowledge, resolve, escalate by hand
-    work        tickets and their clocks
-    customers   announcements, from the first word to the all-clear
+    work        tickets, and what people do with them
+    clocks      what tickets' clocks ask for
+    customers   whether it is customers' business, and what is prepared for them
+    publishing  when they hear it, what people say, and which promises come due
     silences    what keeps quiet, and when it no longer does
     receipts    what came of each attempt to deliver
     passing     what the passing of time brings

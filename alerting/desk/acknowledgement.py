@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from alerting.desk import paging
+from alerting.desk import duty, messages, paging
 from alerting.desk.facts import language_of
 from alerting.draft import Draft
 from alerting.incidents.incident import Acknowledgement, Incident
+from alerting.severity import Severity
 from alerting.wording.staff import reminder
 from alerting.wording.times import length
 
@@ -24,10 +25,13 @@ def renew(draft: Draft, incident: str | None) -> None:
 
 
 def lapse(draft: Draft) -> None:
-    """Remind whose acknowledgement ran out; without an answer escalation goes on from step one."""
-    for incident in list(draft.all(Incident, lambda incident: incident.state.active)):
+    """Remind whose acknowledgement ran out; without an answer escalation goes on from step one.
+
+    Only where there is one to go on: of a warning, or while it is muted, nobody is reminded.
+    """
+    for incident in list(draft.all(Incident, lambda one: one.state.active and not one.quiet)):
         said = incident.acknowledgement
-        if said is None or draft.now < said.until:
+        if said is None or draft.now < said.until or incident.severity is not Severity.CRITICAL:
             continue
         if said.reminded_at is None:
             _remind(draft, incident, said)
@@ -37,7 +41,7 @@ def lapse(draft: Draft) -> None:
 
 
 def _remind(draft: Draft, incident: Incident, said: Acknowledgement) -> None:
-    people = (said.by,) if said.by in draft.plan.people else paging.on_duty(draft, incident)
+    people = (said.by,) if said.by in draft.plan.people else duty.on_duty(draft, incident.owner)
     for person in people:
         language = language_of(draft, person)
         text = reminder(
@@ -47,6 +51,6 @@ def _remind(draft: Draft, incident: Incident, said: Acknowledgement) -> None:
             title=incident.title,
             grace=length(draft.plan.grace, language),
         )
-        paging.remind(draft, incident, person, f"ack.{said.until.isoformat()}", text)
+        messages.remind(draft, incident, person, f"ack.{said.until.isoformat()}", text)
     draft.note(incident.id, "acknowledgement_due", "the acknowledgement ran out, a reminder is sent")
     draft.put(replace(incident, acknowledgement=replace(said, reminded_at=draft.now)))

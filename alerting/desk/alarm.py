@@ -8,10 +8,13 @@ from alerting.incidents.incident import Incident
 from alerting.severity import Severity
 
 
-def start(draft: Draft, incident: Incident) -> None:
-    """Begin to tell: critical incidents page, milder ones reach the assignee by the quietest channel."""
+def start(draft: Draft, incident: Incident, *, worse: bool = False) -> None:
+    """Begin to tell: critical incidents page, milder ones reach the assignee by the quietest channel.
+
+    `worse` has the pages say that it has become worse.
+    """
     incident = customers.consider(draft, incident)
     if incident.severity is Severity.CRITICAL:
-        paging.start(draft, incident)
+        paging.start(draft, incident, worse=worse)
     else:
         work.tell_assignee(draft, incident)

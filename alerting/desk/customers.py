@@ -1,8 +1,8 @@
-"""Customers: what they are told of an incident, when, and by whose leave, until the all-clear.
+"""Customers: whether an incident is any of their business, and which announcement says so.
 
 Colleagues (`internal` channels) hear at once. The status page and the customers' channels follow their own
-policies: at once, after a while, or when a person approves. The all-clear waits until recovery has held and
-goes to those only who were told.
+policies: at once, after a while, or when a person approves; see `publishing`. The all-clear waits until
+recovery has held and goes to those only who were told.
 """
 
 from __future__ import annotations
@@ -12,37 +12,48 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from alerting.alert import Alert
-from alerting.announcements.announcement import Announcement, AnnouncementState, Update
+from alerting.alert import Alert, AlertState
+from alerting.announcements.announcement import Announcement, AnnouncementState
 from alerting.announcements.policy import AnnouncePolicy
 from alerting.announcements.recovery_time import expected
-from alerting.desk import acknowledgement, outward, paging
-from alerting.desk.facts import active_alerts, language_of, name_of
+from alerting.desk import outward
+from alerting.desk.facts import active_alerts
+from alerting.desk.publishing import tell_what_is_due
 from alerting.draft import Draft
-from alerting.incidents.incident import Incident
-from alerting.inputs import Publish, Refusal, Refused, Say
+from alerting.incidents.incident import EndReason, Incident
 from alerting.plan import Audience, ServicePlan
 from alerting.severity import Impact, Severity
 from alerting.state import Recovery
-from alerting.wording.staff import reminder
 
-TEXT: Final = 10_000
 NEEDS_A_PERSON: Final = ("auth",)
 """Error classes that may be our own misconfiguration: customers hear nothing before a person confirms."""
+
+LAST_WORDS: Final = {EndReason.FALSE_ALARM: "false_alarm"}
+"""What customers read where an outage did not simply recover; else that the notice is closed."""
+
+
+def felt(draft: Draft, incident: Incident) -> list[Alert]:
+    """Return the incident's alerts that customers can feel, until they are surely over."""
+    return [alert for alert in active_alerts(draft, incident) if alert.impact is not Impact.NONE]
+
+
+def _services(draft: Draft, incident: Incident, alerts: list[Alert]) -> list[ServicePlan]:
+    """Return the public services that these alerts are about: what else has joined is none of customers' business."""
+    checks = [draft.plan.checks.get(alert.key.check) for alert in alerts]
+    hit = {name for check in checks if check is not None for name in check.services}
+    known = [draft.plan.services.get(name) for name in incident.services if name in hit]
+    return [service for service in known if service is not None and service.public]
 
 
 def consider(draft: Draft, incident: Incident) -> Incident:
     """Prepare an announcement where customers are affected, or take up the one that is there."""
-    services = [
-        service
-        for name in incident.services
-        if (service := draft.plan.services.get(name)) is not None and service.public
-    ]
-    alerts = [alert for alert in active_alerts(draft, incident) if alert.impact is not Impact.NONE]
-    if incident.severity is not Severity.CRITICAL or not services or not alerts:
+    alerts = felt(draft, incident)
+    services = _services(draft, incident, alerts)
+    firing = any(alert.state is AlertState.FIRING for alert in alerts)
+    if incident.severity is not Severity.CRITICAL or not services or not firing:
         return incident
-    known = draft.get(Announcement, incident.announcement)
-    if known is not None and known.state is not AnnouncementState.RESOLVED and not known.withdrawn:
+    known = live(draft, incident)
+    if known is not None:
         _again(draft, incident, known, services, alerts)
         return incident
     announcement = _prepare(draft, incident, services, alerts)
@@ -54,8 +65,16 @@ def consider(draft: Draft, incident: Incident) -> Incident:
     )
     outward.push(draft, announcement, Audience.INTERNAL)
     incident = draft.put(replace(incident, announcement=announcement.id))
-    _tell_what_is_due(draft, announcement.id)
+    tell_what_is_due(draft, announcement.id)
     return incident
+
+
+def live(draft: Draft, incident: Incident) -> Announcement | None:
+    """Return the incident's announcement while there is more to say."""
+    known = draft.get(Announcement, incident.announcement)
+    if known is None or known.withdrawn or known.state is AnnouncementState.RESOLVED:
+        return None
+    return known
 
 
 def _prepare(
@@ -63,27 +82,34 @@ def _prepare(
 ) -> Announcement:
     policy = _policy(services, alerts)
     eta, estimated = _expected(draft, services)
+    began_at = min(alert.since for alert in alerts)
+    over_by = began_at + eta
     bare = Announcement(
         id=draft.number("A"),
         incident=incident.id,
         services=tuple(service.id for service in services),
         state=AnnouncementState.INVESTIGATING,
         impact=_impact(alerts),
-        began_at=incident.since,
+        began_at=began_at,
         created_at=draft.now,
         updates=(),
-        expected_recovery_at=max(incident.since + eta, draft.now),
+        expected_recovery_at=over_by if over_by > draft.now else draft.now + eta,
+        expected_within=eta,
         estimated=estimated,
         next_update_at=draft.now + draft.plan.next_update,
-        page_at=draft.now + policy.page if policy.page is not None else None,
-        push_at=draft.now + policy.push if policy.push is not None else None,
+        page_at=_when(draft.now, policy.page),
+        push_at=_when(draft.now, policy.push),
     )
-    return _updated(draft, bare, bare.state, outward.words(draft, bare, bare.impact))
+    return outward.updated(draft, bare, bare.state, outward.words(draft, bare, bare.impact))
+
+
+def _when(since: datetime, wait: timedelta | None) -> datetime | None:
+    return None if wait is None else since + wait
 
 
 def _policy(services: list[ServicePlan], alerts: list[Alert]) -> AnnouncePolicy:
-    """Return the most careful of the services' policies."""
-    if any(alert.error in NEEDS_A_PERSON for alert in alerts):
+    """Return the most careful of the services' policies; a person's leave where nothing but logins is refused."""
+    if all(alert.error in NEEDS_A_PERSON for alert in alerts):
         return AnnouncePolicy()
     return AnnouncePolicy(
         page=_most_careful(service.announce.page for service in services),
@@ -122,14 +148,26 @@ def _again(
     alerts: list[Alert],
 ) -> None:
     """Widen, worsen, or take back the good news, in new words where customers would see a difference."""
-    names = tuple(dict.fromkeys((*announcement.services, *(service.id for service in services))))
+    back = announcement.recovered_at is not None or announcement.state is AnnouncementState.MONITORING
+    new = [service for service in services if service.id not in announcement.services]
+    leave = {service.id for service in new if _may_join(announcement, service)}
     impact = _impact(alerts)
-    back = announcement.recovered_at is not None
+    names = (*announcement.services, *(service.id for service in new if service.id in leave))
+    waiting = tuple(service.id for service in new if service.id not in leave)
+    named = [service for service in services if service.id in names]
+    eta, estimated = _expected(draft, named or services)
+    fresh = _retimed(draft, announcement, _policy(named or services, alerts), back=back)
+    fresh = replace(fresh, waiting=waiting, expected_within=eta)
+    if waiting != announcement.waiting and waiting:
+        text = f"{announcement.id} waits for approval to name {', '.join(waiting)} too"
+        draft.note(incident.id, "announcement", text, data={"announcement": announcement.id})
     if not back and names == announcement.services and impact == announcement.impact:
+        if fresh != announcement:
+            draft.put(fresh)
+            tell_what_is_due(draft, fresh.id)
         return
-    eta, estimated = _expected(draft, services)
     fresh = replace(
-        announcement,
+        fresh,
         services=names,
         impact=impact,
         recovered_at=None,
@@ -138,84 +176,51 @@ def _again(
     )
     if back:
         fresh = replace(fresh, expected_recovery_at=draft.now + eta, estimated=estimated, lapsed=False)
+    found = announcement.state is AnnouncementState.IDENTIFIED  # a person's word outlives a join
+    state = AnnouncementState.IDENTIFIED if found else AnnouncementState.INVESTIGATING
     key = "relapsed" if back else impact
-    fresh = _updated(draft, fresh, AnnouncementState.INVESTIGATING, outward.words(draft, fresh, key))
+    fresh = outward.updated(draft, fresh, state, outward.words(draft, fresh, key))
     draft.note(incident.id, "announcement", f"{fresh.id} updated: {key}", data={"announcement": fresh.id})
     outward.push_to_the_told(draft, fresh)
+    tell_what_is_due(draft, fresh.id)
 
 
-def _updated(
-    draft: Draft, announcement: Announcement, state: AnnouncementState, text: dict[str, str]
-) -> Announcement:
-    update = Update(at=draft.now, state=state, text=text)
-    return draft.put(replace(announcement, state=state, updates=(*announcement.updates, update)))
+def _may_join(announcement: Announcement, service: ServicePlan) -> bool:
+    """What customers read already names another service only where that one does not wait for a person."""
+    page = announcement.published_at is None or service.announce.page is not None
+    return page and (announcement.pushed_at is None or service.announce.push is not None)
 
 
-def publish(draft: Draft, given: Publish) -> str:
-    """Carry out a person's approval: the page and the customers' channels are told now."""
-    announcement = _open(draft, given.announcement, "publish")
-    if announcement.recovered_at is not None:
-        raise Refused(Refusal.CONFLICT, f"cannot publish {announcement.id}: the outage is over")
-    by = name_of(draft, given.by) or "api"
-    draft.put(
-        replace(
-            announcement,
-            page_at=announcement.page_at or draft.now,
-            push_at=announcement.push_at or draft.now,
-            by=announcement.by or by,
-        )
-    )
-    draft.note(announcement.incident, "approved", f"{announcement.id} approved", who=by)
-    _tell_what_is_due(draft, announcement.id, now_at_once=True)
-    acknowledgement.renew(draft, announcement.incident)
-    return announcement.id
+def _retimed(draft: Draft, announcement: Announcement, policy: AnnouncePolicy, *, back: bool) -> Announcement:
+    """Return it with the times the policy asks for now, where customers were not told yet.
+
+    After a relapse, and where it had to wait for a person, the wait counts from now.
+    """
+    fresh = announcement
+    if announcement.published_at is None:
+        since = draft.now if back or announcement.page_at is None else announcement.created_at
+        fresh = replace(fresh, page_at=_when(since, policy.page))
+    if announcement.pushed_at is None:
+        since = draft.now if back or announcement.push_at is None else announcement.created_at
+        fresh = replace(fresh, push_at=_when(since, policy.push))
+    return fresh
 
 
-def say(draft: Draft, given: Say) -> str:
-    """Carry out a person's update. A language without words gets the ones given in another."""
-    announcement = _open(draft, given.announcement, "update")
-    if any(len(text) > TEXT for text in given.text.values()):
-        raise Refused(Refusal.INVALID, f"cannot update {announcement.id}: at most {TEXT} characters")
-    for at in (given.expected_recovery_at, given.next_update_at):
-        if at is not None and at <= draft.now:
-            raise Refused(
-                Refusal.INVALID, f"cannot update {announcement.id}: a promised time lies in the past"
-            )
-    state = given.state or announcement.state
-    fresh = replace(
-        announcement,
-        expected_recovery_at=given.expected_recovery_at or announcement.expected_recovery_at,
-        estimated=announcement.estimated and given.expected_recovery_at is None,
-        lapsed=announcement.lapsed and given.expected_recovery_at is None,
-        next_update_at=given.next_update_at or draft.now + draft.plan.next_update,
-    )
-    words = {name: text for name, text in given.text.items() if text.strip()}
-    if words:
-        spare = next(iter(words.values()))
-        text = {language: words.get(language, spare) for language in draft.plan.site.languages}
-    else:
-        text = outward.words(
-            draft, fresh, "monitoring" if state is AnnouncementState.MONITORING else fresh.impact
-        )
-    by = name_of(draft, given.by) or "api"
-    if state is AnnouncementState.RESOLVED:
-        _all_clear(draft, replace(fresh, recovered_at=fresh.recovered_at or draft.now), text=text)
-    else:
-        fresh = _updated(draft, fresh, state, text)
-        outward.push_to_the_told(draft, fresh)
-    draft.note(announcement.incident, "announcement", f"{announcement.id}: {state.value}", who=by)
-    acknowledgement.renew(draft, announcement.incident)
-    return announcement.id
+def eased(draft: Draft, incident: Incident) -> None:
+    """Where nothing is left that customers feel they hear so, whatever else still is the staff's trouble."""
+    if not felt(draft, incident):
+        recovered(draft, incident)
 
 
 def recovered(draft: Draft, incident: Incident) -> None:
     """Begin to wait whether recovery holds; what nobody was told of is withdrawn."""
-    announcement = draft.get(Announcement, incident.announcement)
-    if announcement is None or announcement.state is AnnouncementState.RESOLVED or announcement.withdrawn:
+    announcement = live(draft, incident)
+    if announcement is None or announcement.recovered_at is not None:
         return
-    if announcement.published_at is None and announcement.pushed_at is None and not announcement.told:
-        draft.put(replace(announcement, withdrawn=True, recovered_at=draft.now))
-        draft.note(incident.id, "announcement", f"{announcement.id} withdrawn: over before anybody was told")
+    seconds = (draft.now - announcement.began_at).total_seconds()
+    for service in (*announcement.services, *announcement.waiting):
+        draft.put(Recovery(id=draft.number("R"), service=service, at=draft.now, seconds=seconds))
+    if _withdraw(draft, announcement):
         return
     fresh = replace(
         announcement,
@@ -223,80 +228,26 @@ def recovered(draft: Draft, incident: Incident) -> None:
         all_clear_at=draft.now + draft.plan.hold_recovery,
         next_update_at=None,
     )
-    _updated(draft, fresh, AnnouncementState.MONITORING, outward.words(draft, fresh, "monitoring"))
+    outward.updated(draft, fresh, AnnouncementState.MONITORING, outward.words(draft, fresh, "monitoring"))
 
 
-def clock(draft: Draft) -> None:
-    """Do what is due for every announcement that is not over."""
-    for announcement in list(draft.all(Announcement)):
-        if announcement.withdrawn or announcement.state is AnnouncementState.RESOLVED:
-            continue
-        if announcement.recovered_at is None:
-            incident = draft.get(Incident, announcement.incident)
-            if incident is None or not incident.quiet:
-                _tell_what_is_due(draft, announcement.id)
-                _lapse(draft, announcement.id)
-        elif announcement.all_clear_at is not None and announcement.all_clear_at <= draft.now:
-            _all_clear(draft, announcement)
-
-
-def _tell_what_is_due(draft: Draft, number: str, *, now_at_once: bool = False) -> None:
-    announcement = draft.get(Announcement, number)
-    if announcement is None or announcement.recovered_at is not None:
+def ended(draft: Draft, incident: Incident, reason: EndReason) -> None:
+    """Tell customers the truth where it ended in another way: never that something works which nobody has seen work."""
+    announcement = live(draft, incident)
+    if announcement is None or announcement.recovered_at is not None or _withdraw(draft, announcement):
         return
-    if announcement.published_at is None and _due(announcement.page_at, draft.now, now_at_once):
-        announcement = draft.put(replace(announcement, published_at=draft.now))
-        draft.note(announcement.incident, "published", f"{number} is on the status page")
-    if announcement.pushed_at is None and _due(announcement.push_at, draft.now, now_at_once):
-        announcement = draft.put(replace(announcement, pushed_at=draft.now))
-        draft.note(announcement.incident, "pushed", f"{number} goes to the customers' channels")
-        outward.push(draft, announcement, Audience.EVERYONE)
+    key = LAST_WORDS.get(reason, "closed")
+    fresh = replace(announcement, resolved_at=draft.now, next_update_at=None)
+    words = outward.words(draft, fresh, key)
+    fresh = outward.updated(draft, fresh, AnnouncementState.RESOLVED, words)
+    draft.note(incident.id, "announcement", f"{fresh.id} ended: {reason.value}")
+    outward.push_to_the_told(draft, fresh, f"title_{key}")
 
 
-def _due(at: datetime | None, now: datetime, now_at_once: bool) -> bool:
-    return at is not None and (now_at_once or at <= now)
-
-
-def _lapse(draft: Draft, number: str) -> None:
-    """A promise was not kept: say so to customers once, and to staff."""
-    announcement = draft.get(Announcement, number)
-    if announcement is None or announcement.published_at is None:
-        return
-    incident = draft.get(Incident, announcement.incident)
-    late = announcement.expected_recovery_at is not None and announcement.expected_recovery_at <= draft.now
-    silent = announcement.next_update_at is not None and announcement.next_update_at <= draft.now
-    if late and not announcement.lapsed:
-        fresh = replace(announcement, lapsed=True, next_update_at=draft.now + draft.plan.next_update)
-        fresh = _updated(draft, fresh, fresh.state, outward.words(draft, fresh, "longer"))
-        outward.push_to_the_told(draft, fresh)
-        _remind_staff(draft, incident, "eta_lapsed")
-    elif silent:
-        draft.put(replace(announcement, next_update_at=None))
-        _remind_staff(draft, incident, "update_due")
-
-
-def _remind_staff(draft: Draft, incident: Incident | None, key: str) -> None:
-    if incident is None:
-        return
-    draft.note(incident.id, key, "a promise to customers has come due")
-    said = incident.acknowledgement.by if incident.acknowledgement else ""
-    people = (said,) if said in draft.plan.people else paging.on_duty(draft, incident)
-    for person in people:
-        text = reminder(key, language_of(draft, person), id=incident.id, title=incident.title)
-        paging.remind(draft, incident, person, f"{key}.{draft.now.isoformat()}", text)
-
-
-def _all_clear(draft: Draft, announcement: Announcement, *, text: dict[str, str] | None = None) -> None:
-    words = text or outward.words(draft, announcement, "resolved")
-    fresh = _updated(draft, replace(announcement, resolved_at=draft.now), AnnouncementState.RESOLVED, words)
-    draft.note(announcement.incident, "all_clear", f"{announcement.id}: customers are told that it is over")
-    outward.push_to_the_told(draft, fresh)
-
-
-def _open(draft: Draft, number: str, verb: str) -> Announcement:
-    announcement = draft.get(Announcement, number)
-    if announcement is None:
-        raise Refused(Refusal.UNKNOWN, f"cannot {verb} {number}: there is no such open announcement")
-    if announcement.withdrawn or announcement.state is AnnouncementState.RESOLVED:
-        raise Refused(Refusal.CONFLICT, f"cannot {verb} {number}: it is over")
-    return announcement
+def _withdraw(draft: Draft, announcement: Announcement) -> bool:
+    if announcement.published_at is not None or announcement.pushed_at is not None or announcement.told:
+        return False
+    draft.put(replace(announcement, withdrawn=True, recovered_at=draft.now))
+    text = f"{announcement.id} withdrawn: over before anybody was told"
+    draft.note(announcement.incident, "announcement", text)
+    return True

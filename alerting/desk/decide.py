@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from alerting import inputs
-from alerting.desk import customers, outages, passing, people, receipts, silences, work
+from alerting.desk import outages, passing, people, publishing, receipts, settling, silences, work
 from alerting.draft import Draft
 from alerting.plan import Plan
 from alerting.state import Changes, State
@@ -24,7 +24,7 @@ class Decision:
 
 HANDLERS: Final[Mapping[type, Callable[[Draft, Any], str]]] = {
     inputs.Judged: outages.judged,
-    inputs.Reloaded: outages.reloaded,
+    inputs.Reloaded: settling.reloaded,
     inputs.Received: receipts.received,
     inputs.Interrupted: receipts.interrupted,
     inputs.Tick: passing.tick,
@@ -35,8 +35,8 @@ HANDLERS: Final[Mapping[type, Callable[[Draft, Any], str]]] = {
     inputs.EndSilence: silences.end,
     inputs.OpenTicket: work.open_by_hand,
     inputs.WorkTicket: work.act,
-    inputs.Publish: customers.publish,
-    inputs.Say: customers.say,
+    inputs.Publish: publishing.publish,
+    inputs.Say: publishing.say,
 }
 
 

@@ -15,9 +15,14 @@ from alerting.wording.staff import Facts
 
 
 def active_alerts(draft: Draft, incident: Incident) -> list[Alert]:
-    """Return the incident's alerts that are not over, worst and oldest first."""
+    """Return the incident's alerts that are not over, worst and oldest first.
+
+    An alert that fired again may belong to another incident by now.
+    """
     found = [draft.get(Alert, key) for key in incident.alerts]
-    live = [alert for alert in found if alert is not None and alert.state.active]
+    live = [
+        alert for alert in found if alert is not None and alert.state.active and alert.incident == incident.id
+    ]
     return sorted(live, key=lambda alert: (-alert.severity.rank, alert.since, alert.id))
 
 

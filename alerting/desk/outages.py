@@ -1,20 +1,22 @@
-"""Outages: verdicts change alerts, and alerts open, join, pause, resume and end incidents."""
+"""Outages: verdicts change alerts, and alerts open, join, worsen and reopen incidents."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from alerting.alert import Alert, AlertState, step
-from alerting.desk import alarm, customers, paging, silences, work
+from alerting.desk import alarm, customers, messages, silences, work
 from alerting.desk.facts import active_alerts, service_title
+from alerting.desk.grouping import Group, fits, group_of
+from alerting.desk.settling import settle
 from alerting.draft import Draft
-from alerting.incidents.incident import Cause, EndReason, Incident, IncidentState
-from alerting.inputs import Judged, Reloaded
+from alerting.incidents.incident import Cause, Incident, IncidentState
+from alerting.inputs import Judged
 from alerting.notification import Kind, Reason
-from alerting.plan import CheckPlan, GroupBy, ServicePlan
+from alerting.plan import CheckPlan, ServicePlan
 from alerting.severity import Severity, worst
-from alerting.state import Proof, Recovery
+from alerting.state import Proof
 from alerting.thresholds.threshold import Threshold
 from alerting.thresholds.verdict import Verdict
 from alerting.wording.staff import describe
@@ -66,7 +68,7 @@ def _judge(draft: Draft, check: CheckPlan, threshold: Threshold, verdict: Verdic
     if after.incident is None:
         return []
     if was and after.state is AlertState.FIRING and before is not None:
-        _changed(draft, before, after)
+        return [_changed(draft, check, before, after)]
     if after.state is AlertState.RESOLVED:
         draft.note(
             after.incident, "alert_resolved", f"{_name(after)} is good again", data={"alert": after.id}
@@ -74,10 +76,13 @@ def _judge(draft: Draft, check: CheckPlan, threshold: Threshold, verdict: Verdic
     return [after.incident]
 
 
-def _changed(draft: Draft, before: Alert, after: Alert) -> None:
+def _changed(draft: Draft, check: CheckPlan, before: Alert, after: Alert) -> str:
+    """Let an alert that goes on change its incident; return which one that is."""
     incident = draft.get(Incident, after.incident)
     if incident is None or not incident.state.active:
-        return
+        # A person ended it while this went on: that was said of what it was then, not of anything worse.
+        worse = after.severity.rank > before.severity.rank
+        return _fired(draft, check, after) if worse else after.incident or ""
     if after.severity is not before.severity:
         draft.note(
             incident.id,
@@ -86,42 +91,21 @@ def _changed(draft: Draft, before: Alert, after: Alert) -> None:
             data={"alert": after.id},
         )
     if after.severity.rank > incident.severity.rank:
-        _worsen(draft, incident, after.severity, services=incident.services)
+        _worsen(draft, silences.apply(draft, incident), after.severity, services=incident.services)
+    elif after.error != before.error and not incident.quiet:
+        customers.consider(draft, incident)  # what kind of trouble it is decides whether customers may hear
+    return incident.id
 
 
 def _name(alert: Alert) -> str:
     return f"{alert.key.check} {alert.key.part}".strip()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Group:
-    key: str
-    services: tuple[str, ...]
-    host: str
-
-
-def _group(check: CheckPlan) -> _Group:
-    services = tuple(sorted(check.services))
-    if check.group_by is GroupBy.CHECK:
-        return _Group(key=f"check:{check.name}", services=services, host=check.host)
-    if check.group_by is GroupBy.SERVICE and services:
-        return _Group(key="service:" + "+".join(services), services=services, host=check.host)
-    return _Group(key=f"host:{check.host}", services=services, host=check.host)
-
-
-def _fits(incident: Incident, group: _Group, check: CheckPlan) -> bool:
-    if incident.group == group.key:
-        return True
-    shared = set(incident.services) & set(group.services)
-    by_service = group.key.startswith("service:") and incident.group.startswith("service:")
-    return bool(shared) and by_service and check.group_by is GroupBy.SERVICE
-
-
 def _fired(draft: Draft, check: CheckPlan, alert: Alert) -> str:
     """Put a firing alert into an incident: one that is going on, one just over, or a new one."""
-    group = _group(check)
+    group = group_of(check)
     known = sorted(
-        draft.all(Incident, lambda incident: _fits(incident, group, check)),
+        draft.all(Incident, lambda incident: fits(incident, group)),
         key=lambda incident: incident.opened_at,
         reverse=True,
     )
@@ -135,7 +119,7 @@ def _fired(draft: Draft, check: CheckPlan, alert: Alert) -> str:
     return _open(draft, check, alert, group)
 
 
-def _open(draft: Draft, check: CheckPlan, alert: Alert, group: _Group) -> str:
+def _open(draft: Draft, check: CheckPlan, alert: Alert, group: Group) -> str:
     number = draft.number("INC")
     alert = draft.put(replace(alert, incident=number))
     services = [draft.plan.services[name] for name in group.services if name in draft.plan.services]
@@ -179,7 +163,7 @@ def _first(services: Iterable[ServicePlan], name: str) -> str | None:
     return next((value for service in services if (value := getattr(service, name))), None)
 
 
-def _join(draft: Draft, incident: Incident, alert: Alert, group: _Group) -> str:
+def _join(draft: Draft, incident: Incident, alert: Alert, group: Group) -> str:
     alert = draft.put(replace(alert, incident=incident.id))
     services = tuple(sorted({*incident.services, *group.services}))
     draft.note(incident.id, "joined", describe(alert), data={"alert": alert.id})
@@ -196,20 +180,25 @@ def _join(draft: Draft, incident: Incident, alert: Alert, group: _Group) -> str:
         for name in set(services) - set(incident.services)
         if name in draft.plan.services
     )
+    muted = bool(incident.quiet)
     incident = silences.apply(draft, incident)
     if alert.severity.rank > incident.severity.rank or (wider and not incident.quiet):
         _worsen(
             draft, incident, worst(alert.severity, incident.severity) or alert.severity, services=services
         )
-    elif services != incident.services:
-        draft.put(replace(incident, services=services))
+        return incident.id
+    if services != incident.services:
+        incident = draft.put(replace(incident, services=services))
+    if muted and not incident.quiet:
+        alarm.start(draft, incident)  # the silence does not cover this one
+    elif not incident.quiet:
+        customers.consider(draft, incident)
     return incident.id
 
 
 def _worsen(draft: Draft, incident: Incident, severity: Severity, *, services: tuple[str, ...]) -> None:
     """More severe, or more customers: void the acknowledgement and page from step one."""
     voided = incident.acknowledgement is not None
-    mild = incident.severity is Severity.INFO
     incident = draft.put(
         replace(incident, severity=severity, services=services, acknowledgement=None, changed_at=draft.now)
     )
@@ -218,20 +207,18 @@ def _worsen(draft: Draft, incident: Incident, severity: Severity, *, services: t
         "worse",
         f"now {severity.value}" + (", the acknowledgement no longer holds" if voided else ""),
     )
-    incident = work.open_for(draft, incident) if mild else work.tighten(draft, incident)
+    incident = work.take_up(draft, incident)
     if not incident.quiet:
-        incident = customers.consider(draft, incident)
-        paging.start(draft, incident)
+        alarm.start(draft, incident, worse=voided)
 
 
-def _reopen(draft: Draft, incident: Incident, alert: Alert, group: _Group) -> str:
+def _reopen(draft: Draft, incident: Incident, alert: Alert, group: Group) -> str:
     """It came back within the reopen window: the same number, and pages from step one."""
     alert = draft.put(replace(alert, incident=incident.id))
     incident = draft.put(
         replace(
             incident,
             state=IncidentState.OPEN,
-            severity=worst(alert.severity, incident.severity) or alert.severity,
             services=tuple(sorted({*incident.services, *group.services})),
             alerts=tuple(dict.fromkeys((*incident.alerts, alert.id))),
             opening=incident.opening + 1,
@@ -242,91 +229,12 @@ def _reopen(draft: Draft, incident: Incident, alert: Alert, group: _Group) -> st
             changed_at=draft.now,
         )
     )
+    live = active_alerts(draft, incident)
+    incident = draft.put(replace(incident, severity=live[0].severity))  # as bad as it is now, not as it was
     draft.note(incident.id, "reopened", describe(alert), data={"alert": alert.id})
-    paging.cancel(draft, incident.id, (Kind.RECOVERY,), Reason.RELAPSED)
+    messages.cancel(draft, incident.id, (Kind.RECOVERY,), Reason.RELAPSED)
     incident = silences.apply(draft, incident)
-    incident = work.reopen(draft, incident)
+    incident = work.take_up(draft, incident)
     if not incident.quiet:
         alarm.start(draft, incident)
     return incident.id
-
-
-def settle(draft: Draft, incident: Incident) -> None:
-    """Bring an incident into the state its alerts are in."""
-    if not incident.state.active:
-        return
-    live = active_alerts(draft, incident)
-    if not live:
-        end(draft, incident, EndReason.RECOVERED)
-        return
-    firing = any(alert.state is AlertState.FIRING for alert in live)
-    if firing and incident.state is IncidentState.RECOVERING:
-        back = draft.put(
-            replace(incident, state=IncidentState.OPEN, recovering_at=None, changed_at=draft.now)
-        )
-        draft.note(incident.id, "relapsed", describe(live[0]))
-        paging.resume(draft, back)
-    elif not firing and incident.state is IncidentState.OPEN:
-        draft.put(
-            replace(incident, state=IncidentState.RECOVERING, recovering_at=draft.now, changed_at=draft.now)
-        )
-        draft.note(incident.id, "recovering", "nothing is bad now")
-        paging.pause(draft, incident)
-
-
-def end(
-    draft: Draft, incident: Incident, reason: EndReason, *, by: str = "nightbell", note: str = ""
-) -> None:
-    """End an incident: stop paging, tell everybody who was told, resolve its ticket, ease the customers."""
-    incident = draft.put(
-        replace(
-            incident,
-            state=IncidentState.RESOLVED,
-            resolved_at=draft.now,
-            recovering_at=None,
-            reason=reason,
-            changed_at=draft.now,
-        )
-    )
-    duration = incident.duration
-    seconds = duration.total_seconds() if duration else 0.0
-    draft.note(
-        incident.id,
-        "resolved",
-        f"{reason.value} after {seconds:.0f} s" + (f": {note}" if note else ""),
-        who=by,
-        data={"reason": reason.value, "seconds": f"{seconds:.3f}"},
-    )
-    paging.stop(draft, incident)
-    paging.cancel(draft, incident.id, (Kind.PAGE, Kind.REMINDER, Kind.TICKET), Reason.OVER)
-    paging.tell_it_is_over(draft, incident)
-    if reason is EndReason.RECOVERED:
-        for service in incident.services:
-            draft.put(Recovery(id=draft.number("R"), service=service, at=draft.now, seconds=seconds))
-    work.resolve_for(draft, incident)
-    customers.recovered(draft, incident)
-
-
-def reloaded(draft: Draft, _given: Reloaded) -> str:
-    """End what the new plan no longer watches: said as such, never as recovered."""
-    touched: dict[str, None] = {}
-    for alert in list(draft.all(Alert)):
-        check = draft.plan.checks.get(alert.key.check)
-        if check is not None and any(threshold.id == alert.key.threshold for threshold in check.thresholds):
-            continue
-        draft.put(
-            replace(
-                alert,
-                state=AlertState.RESOLVED if alert.state.active else AlertState.OK,
-                resolved_at=draft.now,
-                changed_at=draft.now,
-                message="no longer monitored",
-            )
-        )
-        if alert.incident is not None:
-            touched[alert.incident] = None
-    for number in touched:
-        incident = draft.get(Incident, number)
-        if incident is not None and incident.state.active and not active_alerts(draft, incident):
-            end(draft, incident, EndReason.UNMONITORED)
-    return ""

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from alerting.announcements.announcement import Announcement
-from alerting.desk import acknowledgement, customers, paging, silences, work
+from alerting.desk import acknowledgement, clocks, paging, publishing, silences
 from alerting.draft import Draft
 from alerting.incidents.incident import Incident, IncidentState
 from alerting.incidents.silence import Silence
@@ -19,13 +19,12 @@ BUSY: Final[tuple[type[Record], ...]] = (Incident, Ticket, Announcement, Silence
 
 def tick(draft: Draft, _given: Tick) -> str:
     """Do what is due by `now`, in this order: silences, acknowledgements, steps, tickets, customers, closing."""
-    if next(draft.all(Silence), None) is not None:
-        silences.refresh(draft)
+    silences.refresh(draft)
     acknowledgement.lapse(draft)
     for incident in list(draft.all(Incident, lambda incident: incident.state.active)):
         paging.run(draft, incident)
-    work.clocks(draft)
-    customers.clock(draft)
+    clocks.strike(draft)
+    publishing.clock(draft)
     _close(draft)
     return ""
 

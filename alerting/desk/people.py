@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from alerting.desk import outages, paging, work
+from alerting.desk import acknowledgement, messages, paging, settling, work
 from alerting.desk.facts import name_of
 from alerting.draft import Draft
 from alerting.incidents.incident import Acknowledgement, EndReason, Incident
@@ -27,24 +27,31 @@ def acknowledge(draft: Draft, given: Acknowledge) -> str:
     lasting = given.lasting or draft.plan.acknowledged_for
     if not SHORTEST <= lasting <= LONGEST:
         raise Refused(Refusal.INVALID, f"cannot acknowledge {incident.id}: say between 1m and 7d")
-    who = given.by or (incident.acknowledgement.by if incident.acknowledgement else "")
-    again = incident.acknowledgement is not None
+    former = incident.acknowledgement
+    who = given.by or (former.by if former else "")
+    until = draft.now + lasting
+    if former is not None and given.lasting is None:
+        until = max(until, former.until)  # a link followed later does not take back "for two hours"
     incident = draft.put(
         replace(
             incident,
-            acknowledgement=Acknowledgement(by=who, at=draft.now, until=draft.now + lasting, via=given.via),
+            acknowledgement=Acknowledgement(by=who, at=draft.now, until=until, via=given.via),
             changed_at=draft.now,
         )
     )
     draft.note(
         incident.id,
         "acknowledged",
-        f"acknowledged for {length(lasting, 'en')} by {given.via}" + (" (renewed)" if again else ""),
+        f"acknowledged for {length(until - draft.now, 'en')} by {given.via}"
+        + (" (renewed)" if former else ""),
         who=name_of(draft, given.by) or given.via,
         data={"by": who, "via": given.via},
     )
     paging.stop(draft, incident)
-    paging.cancel(draft, incident.id, (Kind.PAGE, Kind.REMINDER), Reason.ACKNOWLEDGED)
+    kinds = (Kind.PAGE, Kind.REMINDER)
+    messages.cancel(draft, incident.id, kinds, Reason.ACKNOWLEDGED, asked_for=False)
+    if given.by is not None:
+        messages.cancel(draft, incident.id, kinds, Reason.ACKNOWLEDGED, to=given.by)
     work.respond(draft, incident, given.by)
     return incident.id
 
@@ -53,7 +60,7 @@ def resolve(draft: Draft, given: Resolve) -> str:
     """End an incident by a person's word. Its alerts go on being watched; a new one opens a new incident."""
     incident = _active(draft, given.incident, "resolve")
     reason = EndReason.FALSE_ALARM if given.false_alarm else EndReason.RECOVERED
-    outages.end(draft, incident, reason, by=name_of(draft, given.by) or "api", note=given.note)
+    settling.end(draft, incident, reason, by=name_of(draft, given.by) or "api", note=given.note)
     return incident.id
 
 
@@ -64,7 +71,8 @@ def escalate(draft: Draft, given: Escalate) -> str:
         incident.id, "escalated", "the next step is taken by hand", who=name_of(draft, given.by) or "api"
     )
     if not paging.take_next(draft, incident):
-        raise Refused(Refusal.CONFLICT, f"cannot escalate {incident.id}: no escalation policy is configured")
+        raise Refused(Refusal.CONFLICT, f"cannot escalate {incident.id}: there is nobody to page")
+    acknowledgement.renew(draft, incident.id)
     return incident.id
 
 

@@ -6,13 +6,14 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from alerting.desk import outward, paging
+from alerting.desk import messages, outward, paging
 from alerting.desk.facts import name_of
 from alerting.draft import Draft
 from alerting.incidents.incident import Incident, IncidentState
 from alerting.inputs import Interrupted, Received
 from alerting.notification import Kind, Notification, NotificationState, Reason, Receipt
 from alerting.oncall.escalation import Escalation
+from alerting.tickets.ticket import Ticket
 
 MOVE_ON: Final = timedelta(seconds=30)
 """After so long without delivery the next channel is asked too, while this one is tried on."""
@@ -25,8 +26,10 @@ def received(draft: Draft, given: Received) -> str:
     """Book a receipt on its notification and do what follows."""
     receipt = given.receipt
     row = draft.get(Notification, receipt.notification)
-    if row is None:
-        draft.book(receipt)  # its incident has left the state: only the record is kept
+    if row is None or receipt.attempt < row.attempts:
+        draft.book(
+            receipt
+        )  # its incident has left the state, or a later attempt is known: only the record is kept
         return receipt.notification
     receipt = _weigh(draft, row, receipt)
     draft.book(receipt)
@@ -45,10 +48,8 @@ def received(draft: Draft, given: Received) -> str:
     incident = draft.get(Incident, row.incident)
     if row.announcement is not None:
         outward.delivered(draft, row)
-    if incident is None:
-        return row.id
-    if row.state is NotificationState.ACCEPTED and incident.state is IncidentState.RESOLVED:
-        paging.tell_it_is_over(draft, incident, only=row)  # it left before the end was known
+    if incident is not None and incident.state is IncidentState.RESOLVED and not row.state.alive:
+        messages.tell_it_is_over(draft, incident, only=row)  # it left before the end was known
     _next_channel(draft, incident, row)
     return row.id
 
@@ -59,13 +60,12 @@ def _unsure(receipt: Receipt) -> bool:
 
 def _weigh(draft: Draft, row: Notification, receipt: Receipt) -> Receipt:
     """Decide what an outcome means: repeat what may be lost once, drop what is no longer wanted."""
+    if row.state is NotificationState.CANCELLED and receipt.state is not NotificationState.ACCEPTED:
+        return replace(receipt, state=NotificationState.CANCELLED, reason=row.reason, retry_at=None)
     if receipt.state is NotificationState.AMBIGUOUS and row.kind in _REPEATED and not row.repeated:
         receipt = replace(receipt, state=NotificationState.PENDING, retry_at=receipt.retry_at or draft.now)
-    if receipt.state is NotificationState.PENDING:
-        if row.state is NotificationState.CANCELLED:
-            return replace(receipt, state=NotificationState.CANCELLED, reason=row.reason, retry_at=None)
-        if (receipt.retry_at or draft.now) >= row.not_after:
-            return replace(receipt, state=NotificationState.EXPIRED, reason=Reason.TOO_LATE, retry_at=None)
+    if receipt.state is NotificationState.PENDING and (receipt.retry_at or draft.now) >= row.not_after:
+        return replace(receipt, state=NotificationState.EXPIRED, reason=Reason.TOO_LATE, retry_at=None)
     return receipt
 
 
@@ -84,59 +84,74 @@ def _tell_timeline(draft: Draft, row: Notification) -> None:
     )
 
 
-def _next_channel(draft: Draft, incident: Incident, row: Notification) -> None:
+def _next_channel(draft: Draft, incident: Incident | None, row: Notification) -> None:
     """Ask the person's next channel when this one failed for good, or has not delivered for a while."""
+    about = incident or draft.get(Ticket, row.ticket)
     gone = row.state in (NotificationState.FAILED, NotificationState.AMBIGUOUS)
     slow = row.state is NotificationState.PENDING and (
         row.not_before - draft.now > MOVE_ON or draft.now - row.created_at >= MOVE_ON
     )
-    if row.moved_on or not (gone or slow) or row.to is None:
+    if row.moved_on or not (gone or slow) or row.to is None or about is None:
         return
-    if row.kind is Kind.PAGE and not paging.wanted(incident):
+    if row.kind is Kind.PAGE and not (incident is not None and _page_wanted(incident, row)):
         return
     if row.by:
         draft.put(replace(row, moved_on=True))
-        paging.tell(
+        messages.tell(
             draft,
             kind=row.kind,
-            incident=incident,
+            about=about,
             to=row.to,
             order=row.by,
             title=row.title,
             text=row.text,
             step=row.step,
             lives=max(row.not_after - draft.now, timedelta(0)),
+            by_hand=row.by_hand,
         )
-    elif gone and row.kind is Kind.PAGE:
+    elif gone and row.kind is Kind.PAGE and incident is not None:
         _advance(draft, incident, row)
 
 
+def _page_wanted(incident: Incident, row: Notification) -> bool:
+    return incident.state.active if row.by_hand else paging.wanted(incident)
+
+
 def _advance(draft: Draft, incident: Incident, row: Notification) -> None:
-    """All pages of the newest step have failed for good: it reached nobody, so the next one is due now."""
+    """All pages of the newest step have failed for good: it reached nobody, so the next one is due now.
+
+    After the last step comes the repeat, which failures do not hurry; but where the whole round reached nobody
+    the fallback is paged.
+    """
     escalation = draft.get(Escalation, incident.id)
     if escalation is None or escalation.due_at is None or escalation.paused_at is not None:
         return
-    before = escalation.position - 1
-    newest = (
-        f"{escalation.round}.{before}"
-        if before >= 0
-        else f"{escalation.round - 1}.{len(escalation.steps) - 1}"
-    )
-    if row.step != newest or before < 0:
-        return  # after the last step the repeat is what comes; it is not hurried by failures
-    hopes = draft.all(
+    steps = len(escalation.steps)
+    turn, place = divmod(escalation.round * steps + escalation.position - 1, steps)
+    if row.step != f"{turn}.{place}":
+        return
+    if escalation.position > 0:
+        if not _hope(draft, incident, (row.step,)):
+            draft.note(incident.id, "nobody", f"step {row.step} reached nobody: the next one is taken now")
+            draft.put(replace(escalation, due_at=draft.now))
+            paging.run(draft, incident)
+    elif not _hope(draft, incident, tuple(f"{turn}.{place}" for place in range(steps))):
+        draft.note(incident.id, "nobody", f"round {turn} reached nobody: the fallback is paged")
+        paging.last_resort(draft, incident, turn, steps)
+
+
+def _hope(draft: Draft, incident: Incident, steps: tuple[str, ...]) -> bool:
+    """Tell whether a page of these steps arrived, or still may."""
+    pages = draft.all(
         Notification,
-        lambda other: (
-            other.incident == incident.id
-            and other.kind is Kind.PAGE
-            and other.step == row.step
-            and (other.state.alive or other.state is NotificationState.ACCEPTED)
+        lambda row: (
+            row.incident == incident.id
+            and row.kind is Kind.PAGE
+            and row.step in steps
+            and (row.state.alive or row.state is NotificationState.ACCEPTED)
         ),
     )
-    if next(hopes, None) is None:
-        draft.note(incident.id, "nobody", f"step {row.step} reached nobody: the next one is taken now")
-        draft.put(replace(escalation, due_at=draft.now))
-        paging.run(draft, incident)
+    return next(pages, None) is not None
 
 
 def interrupted(draft: Draft, given: Interrupted) -> str:

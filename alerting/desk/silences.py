@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Final
 
 from alerting.alert import Alert
-from alerting.desk import alarm, paging
+from alerting.desk import alarm, messages, paging
 from alerting.desk.facts import active_alerts
 from alerting.draft import Draft
 from alerting.incidents.incident import Incident
@@ -62,11 +62,15 @@ def end(draft: Draft, given: EndSilence) -> str:
 
 
 def refresh(draft: Draft) -> None:
-    """See for every incident going on whether it is still, or newly, muted."""
-    for silence in list(draft.all(Silence, lambda silence: silence.ends_at <= draft.now)):
-        if not silence.over:
+    """See for every incident going on whether it is still, or newly, muted.
+
+    One may be muted by a silence that is no longer there: it ended while the daemon was not running.
+    """
+    known = list(draft.all(Silence))
+    for silence in known:
+        if silence.ends_at <= draft.now and not silence.over:
             draft.put(replace(silence, over=True))
-    for incident in list(draft.all(Incident, lambda incident: incident.state.active)):
+    for incident in list(draft.all(Incident, lambda one: one.state.active and bool(known or one.quiet))):
         was = incident.quiet
         now = apply(draft, incident)
         if was and not now.quiet:
@@ -74,7 +78,7 @@ def refresh(draft: Draft) -> None:
             alarm.start(draft, now)
         elif now.quiet and not was:
             paging.stop(draft, now)
-            paging.cancel(draft, now.id, (Kind.PAGE, Kind.REMINDER), Reason.SILENCED)
+            messages.cancel(draft, now.id, (Kind.PAGE, Kind.REMINDER), Reason.SILENCED)
 
 
 def apply(draft: Draft, incident: Incident) -> Incident:

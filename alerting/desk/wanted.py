@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from alerting.incidents.incident import Incident, IncidentState
-from alerting.notification import Kind, Notification, Reason
+from alerting.notification import Kind, Notification, NotificationState, Reason
+from alerting.severity import Severity
 from alerting.state import State
 
 
@@ -13,6 +14,9 @@ def unwanted(state: State, row: Notification, now: datetime) -> Reason | None:
     """Return why `row` must not be sent any more, None while it is wanted."""
     if now >= row.not_after:
         return Reason.TOO_LATE
+    known = state.records[Notification].get(row.id)
+    if isinstance(known, Notification) and known.state is NotificationState.CANCELLED:
+        return known.reason or Reason.OVER  # called off after it was claimed
     if row.incident is None or row.kind is Kind.ANNOUNCEMENT:
         return None
     incident = state.records[Incident].get(row.incident)
@@ -21,10 +25,14 @@ def unwanted(state: State, row: Notification, now: datetime) -> Reason | None:
     match row.kind:
         case Kind.PAGE if not incident.state.active:
             return Reason.OVER
+        case Kind.PAGE if row.by_hand:
+            return None
         case Kind.PAGE if incident.acknowledgement is not None:
             return Reason.ACKNOWLEDGED
         case Kind.PAGE if incident.quiet:
             return Reason.SILENCED
+        case Kind.PAGE if incident.severity is not Severity.CRITICAL:
+            return Reason.OVER
         case Kind.RECOVERY if incident.state not in (IncidentState.RESOLVED, IncidentState.CLOSED):
             return Reason.RELAPSED
         case _:

@@ -1,4 +1,4 @@
-"""Tickets: opened with their incident, assigned to whoever is on shift, driven by their clocks and by people."""
+"""Tickets: opened with their incident, assigned to whoever is on shift, driven by people."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from alerting.desk import acknowledgement, paging
+from alerting.desk import acknowledgement, duty, messages
 from alerting.desk.facts import language_of, name_of
 from alerting.draft import Draft
 from alerting.incidents.incident import Incident
 from alerting.inputs import OpenTicket, Refusal, Refused, TicketAction, WorkTicket
 from alerting.notification import Kind
 from alerting.severity import Severity
-from alerting.tickets.clocks import Due, deadlines, due, tighter
+from alerting.tickets.clocks import deadlines, tighter
 from alerting.tickets.terms import TicketClass
 from alerting.tickets.ticket import Ticket, TicketState
 from alerting.wording.staff import reminder
-from alerting.wording.times import clock_time
 
 CLASS_OF: Final[Mapping[Severity, TicketClass]] = {
     Severity.CRITICAL: TicketClass.URGENT,
@@ -32,7 +31,7 @@ def open_for(draft: Draft, incident: Incident) -> Incident:
     wanted = CLASS_OF.get(incident.severity)
     if wanted is None or incident.ticket is not None:
         return incident
-    on_duty = paging.on_duty(draft, incident)
+    on_duty = duty.on_duty(draft, incident.owner)
     ticket = _new(draft, incident.title, wanted, incident=incident.id, assignee=next(iter(on_duty), None))
     who = name_of(draft, ticket.assignee) or "nobody"
     draft.note(
@@ -79,40 +78,63 @@ def tell_assignee(draft: Draft, incident: Incident) -> None:
     ticket = draft.get(Ticket, incident.ticket)
     if ticket is None or ticket.assignee is None:
         return
+    _tell_of(draft, ticket, ticket.assignee, incident)
+
+
+def _tell_of(draft: Draft, ticket: Ticket, person: str, about: Incident | Ticket) -> None:
+    """Tell a person of a ticket that is theirs now, without hurry."""
     text = reminder(
         "new_ticket",
-        language_of(draft, ticket.assignee),
+        language_of(draft, person),
         ticket=ticket.id,
         cls=ticket.ticket_class.value,
-        title=incident.title,
+        title=ticket.title,
     )
-    paging.remind(draft, incident, ticket.assignee, f"new.{incident.opening}", text, kind=Kind.TICKET)
+    messages.remind(draft, about, person, f"{ticket.id}.new.{draft.now.isoformat()}", text, kind=Kind.TICKET)
 
 
-def tighten(draft: Draft, incident: Incident) -> Incident:
-    """Move the ticket to the class of a severity that rose; the new clocks count from now, unless sooner."""
-    ticket = draft.get(Ticket, incident.ticket)
+def take_up(draft: Draft, incident: Incident) -> Incident:
+    """Have an incident that got worse, or came back, answered by a ticket people work on, of its class at least.
+
+    Its deadlines stay as they were recorded, unless a tighter class brings sooner ones.
+    """
     wanted = CLASS_OF.get(incident.severity)
-    if ticket is None or wanted is None:
-        return open_for(draft, incident)
+    if wanted is None:
+        return incident
+    ticket = draft.get(Ticket, incident.ticket)
+    if ticket is None or ticket.state is TicketState.CLOSED:
+        return open_for(draft, replace(incident, ticket=None))
+    if not ticket.state.active:
+        state = TicketState.NEW if ticket.responded_at is None else TicketState.ACCEPTED
+        ticket = draft.put(replace(ticket, state=state, resolved_at=None, changed_at=draft.now))
     if tighter(ticket.ticket_class, wanted) is not ticket.ticket_class:
-        _classify(draft, ticket, wanted)
+        draft.put(_tighten(draft, ticket, wanted))
     return incident
+
+
+def _tighten(draft: Draft, ticket: Ticket, ticket_class: TicketClass) -> Ticket:
+    """Give a ticket tighter clocks, from now; what was due sooner stays due."""
+    fresh = _classify(draft, ticket, ticket_class)
+    return replace(
+        fresh,
+        remind_at=min(fresh.remind_at, ticket.remind_at),
+        respond_by=min(fresh.respond_by, ticket.respond_by),
+        resolve_by=min(fresh.resolve_by, ticket.resolve_by),
+        reminded_at=ticket.reminded_at,
+    )
 
 
 def _classify(draft: Draft, ticket: Ticket, ticket_class: TicketClass) -> Ticket:
     remind_at, respond_by, resolve_by = deadlines(draft.plan.terms[ticket_class], draft.now)
-    return draft.put(
-        replace(
-            ticket,
-            ticket_class=ticket_class,
-            remind_at=remind_at,
-            respond_by=respond_by,
-            resolve_by=resolve_by,
-            reminded_at=None,
-            warned_at=None,
-            changed_at=draft.now,
-        )
+    return replace(
+        ticket,
+        ticket_class=ticket_class,
+        remind_at=remind_at,
+        respond_by=respond_by,
+        resolve_by=resolve_by,
+        reminded_at=None,
+        warned_at=None,
+        changed_at=draft.now,
     )
 
 
@@ -142,26 +164,26 @@ def resolve_for(draft: Draft, incident: Incident) -> None:
         draft.put(replace(ticket, state=TicketState.RESOLVED, resolved_at=draft.now, changed_at=draft.now))
 
 
-def reopen(draft: Draft, incident: Incident) -> Incident:
-    """Take the ticket up again after a relapse; its deadlines stay as they were recorded."""
-    ticket = draft.get(Ticket, incident.ticket)
-    if ticket is None or ticket.state is TicketState.CLOSED:
-        return open_for(draft, replace(incident, ticket=None))
-    if not ticket.state.active:
-        state = TicketState.NEW if ticket.responded_at is None else TicketState.ACCEPTED
-        draft.put(replace(ticket, state=state, resolved_at=None, changed_at=draft.now))
-    return tighten(draft, incident)
-
-
 def open_by_hand(draft: Draft, given: OpenTicket) -> str:
-    """A person opens a ticket without an incident."""
+    """A person opens a ticket without an incident: of a service it goes to who answers for it now, else to them."""
     if not given.title.strip():
         raise Refused(Refusal.INVALID, "cannot open a ticket: it needs a title")
     if given.service is not None and given.service not in draft.plan.services:
         raise Refused(Refusal.INVALID, f"cannot open a ticket: there is no service {given.service!r}")
-    return _new(
-        draft, given.title, given.ticket_class, service=given.service, text=given.text, assignee=given.by
-    ).id
+    people = on_duty_for(draft, given.service) if given.service or given.by is None else ()
+    assignee = next(iter(people), given.by)
+    ticket = _new(
+        draft, given.title, given.ticket_class, service=given.service, text=given.text, assignee=assignee
+    )
+    if assignee is not None and assignee != given.by:
+        _tell_of(draft, ticket, assignee, ticket)
+    return ticket.id
+
+
+def on_duty_for(draft: Draft, service: str | None) -> tuple[str, ...]:
+    """Return who answers now for a service, or for what belongs to none."""
+    known = draft.plan.services.get(service or "")
+    return duty.on_duty(draft, known.owner if known else None)
 
 
 _FROM: Final[Mapping[TicketAction, tuple[TicketState, ...]]] = {
@@ -192,6 +214,8 @@ def act(draft: Draft, given: WorkTicket) -> str:
         who=name_of(draft, given.by) or "api",
         data={"ticket": ticket.id, "state": done.state.value},
     )
+    if done.assignee is not None and done.assignee not in (ticket.assignee, given.by):
+        _tell_of(draft, done, done.assignee, draft.get(Incident, done.incident) or done)
     acknowledgement.renew(draft, ticket.incident)
     return ticket.id
 
@@ -208,7 +232,8 @@ def _reclassify(draft: Draft, ticket: Ticket, given: WorkTicket) -> Ticket:
     loosened = tighter(ticket.ticket_class, given.ticket_class) is not given.ticket_class
     if loosened and not given.note.strip():
         raise Refused(Refusal.INVALID, f"cannot loosen {ticket.id}: give the reason as a note")
-    return _classify(draft, ticket, given.ticket_class)
+    change = _classify if loosened else _tighten
+    return change(draft, ticket, given.ticket_class)
 
 
 def _resolve(draft: Draft, ticket: Ticket, given: WorkTicket) -> Ticket:
@@ -233,45 +258,3 @@ _ACTIONS: Final[Mapping[TicketAction, Callable[[Draft, Ticket, WorkTicket], Tick
         ticket, state=TicketState.CLOSED, closed_at=draft.now
     ),
 }
-
-
-def clocks(draft: Draft) -> None:
-    """Do what the tickets' clocks ask for now."""
-    for ticket in list(draft.all(Ticket)):
-        for what in list(due(ticket, draft.now)):
-            ticket = _strike(draft, ticket, what)  # noqa: PLW2901 - each stroke changes the same ticket
-
-
-def _strike(draft: Draft, ticket: Ticket, what: Due) -> Ticket:
-    if what is Due.CLOSE:
-        return draft.put(replace(ticket, state=TicketState.CLOSED, closed_at=draft.now, changed_at=draft.now))
-    incident = draft.get(Incident, ticket.incident)
-    if incident is not None and not incident.quiet:
-        _say(draft, ticket, incident, what)
-    draft.note(ticket.incident, what.value, f"{ticket.id}: {what.value.replace('_', ' ')}")
-    match what:
-        case Due.REMIND_RESPOND:
-            return draft.put(replace(ticket, reminded_at=draft.now))
-        case Due.WARN_RESOLVE:
-            return draft.put(replace(ticket, warned_at=draft.now))
-        case _:
-            clock = "respond" if what is Due.LATE_RESPOND else "resolve"
-            return draft.put(replace(ticket, breached=(*ticket.breached, clock)))
-
-
-def _say(draft: Draft, ticket: Ticket, incident: Incident, what: Due) -> None:
-    """Urgent: the assignee by the first channel, a lapse the leads too. Other classes: the quietest channel."""
-    urgent = ticket.ticket_class is TicketClass.URGENT
-    lapsed = what in (Due.LATE_RESPOND, Due.LATE_RESOLVE)
-    people = dict.fromkeys((ticket.assignee, *(paging.leads(draft, incident) if lapsed else ())))
-    for person in people:
-        text = reminder(
-            what.value,
-            language_of(draft, person),
-            ticket=ticket.id,
-            title=ticket.title,
-            respond=clock_time(ticket.respond_by, draft.plan.site.zone),
-            resolve=clock_time(ticket.resolve_by, draft.plan.site.zone),
-        )
-        key = f"{ticket.id}.{what.value}.{draft.now.isoformat()}"
-        paging.remind(draft, incident, person, key, text, kind=Kind.REMINDER if urgent else Kind.TICKET)

@@ -23,10 +23,10 @@ def people(recipients: Recipients, rotas: Mapping[str, Rota], now: datetime) -> 
 
 
 def channels(person: Person, by: Sequence[str], plain: Collection[str]) -> tuple[str, ...]:
-    """Return the channels to try for `person`, the first one first.
+    """Return the channels to try for `person`, the first one first, each once.
 
     `by` is the step's order; empty, or with nothing in it that reaches this person, the person's own order
     holds. `plain` are channels that need no address (a webhook to a desk): they reach anybody named.
     """
-    ordered = tuple(channel for channel in by if channel in person.channels or channel in plain)
-    return ordered or tuple(person.channels)
+    ordered = dict.fromkeys(channel for channel in by if channel in person.channels or channel in plain)
+    return tuple(ordered or person.channels)

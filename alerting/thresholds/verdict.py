@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -56,11 +57,10 @@ def judge(threshold: Threshold, sample: Sample, *, proven: bool) -> Iterator[Ver
     if isinstance(threshold, OutcomeThreshold):
         yield from _outcome(threshold, sample, proven=proven)
         return
-    if threshold.metric in sample.values:
-        yield _level(threshold, sample, "", sample.values[threshold.metric])
-    for part, values in sample.parts.items():
-        if threshold.metric in values:
-            yield _level(threshold, sample, part, values[threshold.metric])
+    for part, values in (("", sample.values), *sample.parts.items()):
+        value = values.get(threshold.metric, math.nan)
+        if not math.isnan(value):
+            yield _level(threshold, sample, part, value)
 
 
 def _outcome(threshold: OutcomeThreshold, sample: Sample, *, proven: bool) -> Iterator[Verdict]:

@@ -15,36 +15,65 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "title_down": "{services}: outage",
         "title_degraded": "{services}: degraded",
         "title_over": "{services}: resolved",
-        "down": "{services} has been unavailable since {began}. We are working on it.",
-        "degraded": "{services} has been slow or partly unavailable since {began}. We are working on it.",
+        "title_false_alarm": "{services}: false alarm",
+        "title_closed": "{services}: notice closed",
+        "down": "{services}: unavailable since {began}. We are working on it.",
+        "degraded": "{services}: slow or partly unavailable since {began}. We are working on it.",
+        "identified": "{services}: we have found the cause and are working on it.",
         "eta": "We expect it to be back by {eta}.",
         "eta_estimated": "We estimate it will be back by {eta}.",
         "next": "Next update by {next}.",
-        "monitoring": "{services} is working again since {until}. We keep watching it.",
-        "relapsed": "{services} is affected again. We are working on it.",
-        "longer": "{services} is taking longer than expected to recover. Next update by {next}.",
-        "resolved": "{services} is working normally again. It was affected for {length}, from {began} to {until}.",
-        "internal": "For colleagues: customers may report trouble with {services}. Tell them that we know, "
-        "and the expected time above.",
+        "monitoring": "{services}: working again since {until}. We are keeping an eye on it.",
+        "relapsed": "{services}: affected again. We are sorry, and are working on it.",
+        "longer": "{services}: recovery is taking longer than expected. We are sorry, and are still working on it.",
+        "resolved": "{services}: working normally again. The disruption lasted {length}, from {began} to {until}. "
+        "We are sorry for the trouble it caused.",
+        "false_alarm": "{services}: the trouble we announced since {began} was a false alarm. "
+        "We are sorry for the confusion.",
+        "closed": "{services}: this notice is closed. If something still does not work for you, please tell us.",
+        "internal": "For colleagues: customers may report trouble with {services}. "
+        "Please tell them that we know and are working on it.",
+        "internal_eta": "You may tell them that we expect it to be back by {eta}.",
     },
     "zh": {
         "title_down": "{services}：服务中断",
         "title_degraded": "{services}：服务降级",
         "title_over": "{services}：已恢复",
-        "down": "{services}自 {began} 起无法使用，我们正在处理。",
-        "degraded": "{services}自 {began} 起响应缓慢或部分不可用，我们正在处理。",
+        "title_false_alarm": "{services}：误报说明",
+        "title_closed": "{services}：通知已关闭",
+        "down": "{services}：自 {began} 起无法使用，我们正在全力处理。",
+        "degraded": "{services}：自 {began} 起响应缓慢或部分功能不可用，我们正在全力处理。",
+        "identified": "{services}：已找到故障原因，正在处理。",
         "eta": "预计 {eta} 前恢复。",
         "eta_estimated": "初步估计 {eta} 前恢复。",
-        "next": "下一次更新：{next} 前。",
-        "monitoring": "{services}已于 {until} 恢复，我们正在持续观察。",
-        "relapsed": "{services}再次受到影响，我们正在处理。",
-        "longer": "{services}恢复所需时间比预计更长。下一次更新：{next} 前。",
-        "resolved": "{services}已恢复正常。受影响时长 {length}，从 {began} 到 {until}。",
-        "internal": "内部提示：客户可能反映{services}异常。请告知我们已获悉，并转告上述预计恢复时间。",
+        "next": "我们将在 {next} 前再次更新。",
+        "monitoring": "{services}：已于 {until} 恢复，我们正在持续观察。",
+        "relapsed": "{services}：再次受到影响。非常抱歉，我们正在全力处理。",
+        "longer": "{services}：恢复时间比预计的更长。非常抱歉，我们仍在全力处理。",
+        "resolved": "{services}：已恢复正常。受影响时间从 {began} 到 {until}，共 {length}。"
+        "给您带来不便，我们深表歉意。",
+        "false_alarm": "{services}：经核实，关于 {began} 起异常的通知为误报，非常抱歉。",
+        "closed": "{services}：本次通知已关闭。如果您仍遇到问题，请告诉我们。",
+        "internal": "内部提示：客户可能反映{services}异常，请告知我们已知悉并正在处理。",
+        "internal_eta": "可以转告：预计 {eta} 前恢复。",
     },
 }
 
 LANGUAGES: Final = tuple(_WORDS)
+SENTENCES: Final = (
+    "down",
+    "degraded",
+    "identified",
+    "monitoring",
+    "relapsed",
+    "longer",
+    "resolved",
+    "false_alarm",
+    "closed",
+    "internal",
+)
+_GOES_ON: Final = ("down", "degraded", "identified", "relapsed", "longer")
+"""Words after which customers hear more."""
 _JOIN: Final = {"zh": "、"}
 
 
@@ -63,7 +92,7 @@ class Outage:
 
 
 def texts(key: str, outage: Outage, languages: Sequence[str]) -> dict[str, str]:
-    """Return the text of `key` in each of `languages`: `down degraded monitoring relapsed longer resolved internal`.
+    """Return the text of `key` in each of `languages`; `key` is one of `SENTENCES`.
 
     A language we have no words for gets the English ones, with its own service titles.
     """
@@ -71,8 +100,12 @@ def texts(key: str, outage: Outage, languages: Sequence[str]) -> dict[str, str]:
 
 
 def title(outage: Outage, language: str, *, over: bool = False) -> str:
-    """Return a headline."""
-    key = "title_over" if over else f"title_{outage.impact}"
+    """Return the headline of an outage that lasts, or is over."""
+    return headline("title_over" if over else f"title_{outage.impact}", outage, language)
+
+
+def headline(key: str, outage: Outage, language: str) -> str:
+    """Return a headline; `key` is one of the words that begin with `title_`."""
     words = _WORDS[pick([language], LANGUAGES)]
     return words.get(key, words["title_down"]).format(services=_services(outage, language))
 
@@ -90,12 +123,18 @@ def _text(key: str, outage: Outage, language: str) -> str:
         "next": _maybe(outage.next_update_at, outage.zone),
     }
     sentences = [words[key].format(**blanks)]
-    if key in ("down", "degraded", "relapsed"):
-        if outage.expected_recovery_at:
-            sentences.append(words["eta_estimated" if outage.estimated else "eta"].format(**blanks))
-        if outage.next_update_at:
-            sentences.append(words["next"].format(**blanks))
+    if outage.expected_recovery_at and (promise := _promise(key, outage)):
+        sentences.append(words[promise].format(**blanks))
+    if outage.next_update_at and key in _GOES_ON:
+        sentences.append(words["next"].format(**blanks))
     return ("" if known == "zh" else " ").join(sentences)
+
+
+def _promise(key: str, outage: Outage) -> str:
+    """Return the sentence that names the expected time, empty where these words name none."""
+    if key == "internal":
+        return "internal_eta"
+    return ("eta_estimated" if outage.estimated else "eta") if key in _GOES_ON and key != "longer" else ""
 
 
 def _services(outage: Outage, language: str) -> str:

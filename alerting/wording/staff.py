@@ -21,6 +21,8 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "en": {
         "page": "{id} {severity}: {title}",
         "recovered": "{id} recovered: {title}",
+        "title_false_alarm": "{id} was a false alarm: {title}",
+        "title_unmonitored": "{id} ended, no longer monitored: {title}",
         "what": "What is wrong:",
         "since": "Since {since}",
         "services": "Services: {services}",
@@ -31,8 +33,9 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "runbook": "Runbook:",
         "more": "… and {count} more",
         "over": "All clear. It lasted {length}, from {since} to {until}.",
-        "false_alarm": "Ended by a person as a false alarm.",
-        "unmonitored": "Ended because it is no longer monitored.",
+        "open_for": "It was open for {length}, from {since} to {until}.",
+        "false_alarm": "Somebody looked and ended it as a false alarm.",
+        "unmonitored": "It ended because it is no longer monitored. Whether it works nobody has seen.",
         "remind_respond": "{ticket} still waits for a first response, due by {respond}: {title}",
         "late_respond": "{ticket} had no response by {respond}: {title}",
         "warn_resolve": "{ticket} has used 80 % of its time, due by {resolve}: {title}",
@@ -52,6 +55,8 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "zh": {
         "page": "{id} {severity}：{title}",
         "recovered": "{id} 已恢复：{title}",
+        "title_false_alarm": "{id} 为误报：{title}",
+        "title_unmonitored": "{id} 已结束，不再监控：{title}",
         "what": "故障现象：",
         "since": "开始于 {since}",
         "services": "影响服务：{services}",
@@ -62,8 +67,9 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "runbook": "处理手册：",
         "more": "…… 另有 {count} 项",
         "over": "故障已解除，持续 {length}，从 {since} 到 {until}。",
-        "false_alarm": "由人工判定为误报并结束。",
-        "unmonitored": "因不再监控而结束。",
+        "open_for": "持续 {length}，从 {since} 到 {until}。",
+        "false_alarm": "经人工确认为误报，已结束。",
+        "unmonitored": "因不再监控而结束，实际是否恢复未经确认。",
         "remind_respond": "{ticket} 仍未响应，截止 {respond}：{title}",
         "late_respond": "{ticket} 在 {respond} 前无人响应：{title}",
         "warn_resolve": "{ticket} 处理时间已用 80 %，截止 {resolve}：{title}",
@@ -128,10 +134,11 @@ def recovered(facts: Facts, language: str) -> tuple[str, str]:
     incident = facts.incident
     until = incident.resolved_at or incident.changed_at
     lines = []
-    if incident.reason in _WHY:
-        lines.append(words[incident.reason.value])
+    why = incident.reason.value if incident.reason in _WHY else ""
+    if why:
+        lines.append(words[why])
     lines.append(
-        words["over"].format(
+        words["open_for" if why else "over"].format(
             length=length(until - incident.since, key),
             since=clock_time(incident.since, facts.zone),
             until=clock_time(until, facts.zone),
@@ -139,13 +146,18 @@ def recovered(facts: Facts, language: str) -> tuple[str, str]:
     )
     if facts.services:
         lines.append(words["services"].format(services=", ".join(facts.services)))
-    return _title("recovered", incident, words), "\n".join(lines)
+    return _title(f"title_{why}" if why else "recovered", incident, words), "\n".join(lines)
 
 
 def reminder(key: str, language: str, **facts: str) -> str:
-    """Return a one-line reminder; `key` is one of the sentences above, `facts` fill its blanks."""
+    """Return a one-line reminder; `key` is one of the sentences above, `facts` fill its blanks.
+
+    `cls`, a ticket's class, is given as its word in the configuration and comes out in the reader's language.
+    """
     words = _WORDS[pick([language], LANGUAGES)]
-    return words[key].format(**{name: words.get(value, value) for name, value in facts.items()})
+    if "cls" in facts:
+        facts["cls"] = words[facts["cls"]]
+    return words[key].format(**facts)
 
 
 def _title(key: str, incident: Incident, words: Mapping[str, str]) -> str:

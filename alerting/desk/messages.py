@@ -1,0 +1,156 @@
+"""Messages to staff: one to one person on one channel, the next channels kept for when it fails."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
+
+from alerting.desk.duty import channels_of
+from alerting.desk.facts import dedup_key, language_of, staff_facts
+from alerting.draft import Draft
+from alerting.incidents.incident import Incident
+from alerting.notification import Kind, Notification, NotificationState, Reason
+from alerting.severity import Severity
+from alerting.tickets.terms import TicketClass
+from alerting.tickets.ticket import Ticket
+from alerting.wording import staff
+
+NOTICE_LIVES: Final = timedelta(hours=24)
+REMINDER_LIVES: Final = timedelta(hours=2)
+
+
+def tell(
+    draft: Draft,
+    *,
+    kind: Kind,
+    about: Incident | Ticket,
+    to: str,
+    order: tuple[str, ...],
+    title: str,
+    text: str,
+    step: str,
+    lives: timedelta,
+    by_hand: bool = False,
+) -> Notification:
+    """Queue one message to one person on the first channel of `order`; the rest is kept for when it fails."""
+    channel, rest = order[0], order[1:]
+    incident = about if isinstance(about, Incident) else None
+    return draft.put(
+        Notification(
+            id=draft.number("N"),
+            kind=kind,
+            dedup_key=dedup_key(about.opened_at, about.id, kind.value, step, to, channel),
+            channel=channel,
+            to=to,
+            by=rest,
+            title=title,
+            text=text,
+            created_at=draft.now,
+            not_before=draft.now,
+            not_after=draft.now + lives,
+            incident=incident.id if incident else None,
+            ticket=incident.ticket if incident else about.id,
+            step=step,
+            severity=incident.severity if incident else _severity(about),
+            services=incident.services if incident else (),
+            about=about.state.value,
+            by_hand=by_hand,
+        )
+    )
+
+
+def _severity(about: Incident | Ticket) -> Severity:
+    urgent = isinstance(about, Ticket) and about.ticket_class is TicketClass.URGENT
+    return Severity.CRITICAL if urgent else Severity.WARNING
+
+
+def remind(
+    draft: Draft, about: Incident | Ticket, person: str, key: str, text: str, *, kind: Kind = Kind.REMINDER
+) -> None:
+    """Send a person one reminder by their own order; `key` tells reminders about one thing apart."""
+    order = channels_of(draft, person)
+    if not order:
+        return
+    if kind is Kind.TICKET:  # no hurry: the last of the person's channels is the quietest
+        order = order[-1:] + order[:-1]
+    tell(
+        draft,
+        kind=kind,
+        about=about,
+        to=person,
+        order=order,
+        title=text[: staff.TITLE_CHARACTERS],
+        text=text,
+        step=key,
+        lives=REMINDER_LIVES if kind is Kind.REMINDER else NOTICE_LIVES,
+    )
+
+
+_TOLD: Final = (NotificationState.ACCEPTED, NotificationState.SENDING, NotificationState.AMBIGUOUS)
+_NEWS: Final = (Kind.PAGE, Kind.TICKET)
+
+
+def may_know(row: Notification) -> bool:
+    """True where the person has, or may have, read it."""
+    return row.state in _TOLD or row.repeated
+
+
+def tell_it_is_over(draft: Draft, incident: Incident, *, only: Notification | None = None) -> None:
+    """Send the recovery notice to each person who knows of the outage, on the channel that told them.
+
+    Once per opening. A notice that a relapse called off told nobody: its reader is still owed one.
+    """
+    rows = list(draft.all(Notification, lambda row: row.incident == incident.id))
+    notices = (
+        row for row in rows if row.kind is Kind.RECOVERY and row.state is not NotificationState.CANCELLED
+    )
+    heard = {(row.to, row.channel): row.created_at for row in sorted(notices, key=lambda row: row.created_at)}
+    for row in [only] if only is not None else rows:
+        person, channel = row.to, row.channel
+        if row.kind not in _NEWS or not may_know(row) or person is None:
+            continue
+        before = heard.get((person, channel))
+        if before is not None and before >= row.created_at:
+            continue
+        language = language_of(draft, person)
+        title, text = staff.recovered(staff_facts(draft, incident, language), language)
+        notice = tell(
+            draft,
+            kind=Kind.RECOVERY,
+            about=incident,
+            to=person,
+            order=(channel,),
+            title=title,
+            text=text,
+            step=f"over.{incident.opening}",
+            lives=NOTICE_LIVES,
+        )
+        heard[(person, channel)] = notice.created_at
+
+
+def cancel(
+    draft: Draft,
+    incident: str,
+    kinds: tuple[Kind, ...],
+    reason: Reason,
+    *,
+    to: str | None = None,
+    asked_for: bool = True,
+) -> None:
+    """Call off what has not left yet, to one person or to all. What is being sent right now is left to its receipt.
+
+    `asked_for` False spares pages that a person asked for.
+    """
+    waiting = draft.all(
+        Notification,
+        lambda row: (
+            row.incident == incident
+            and row.kind in kinds
+            and row.state is NotificationState.PENDING
+            and to in (None, row.to)
+            and (asked_for or not row.by_hand)
+        ),
+    )
+    for row in list(waiting):
+        draft.put(replace(row, state=NotificationState.CANCELLED, reason=reason))

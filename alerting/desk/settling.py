@@ -1,0 +1,120 @@
+"""Incidents settle into the state their alerts are in, down to the end.
+
+They end because it is over, because a person says so, or because nobody watches any more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from alerting.alert import Alert, AlertState
+from alerting.desk import customers, messages, paging, work
+from alerting.desk.facts import active_alerts
+from alerting.draft import Draft
+from alerting.incidents.incident import EndReason, Incident, IncidentState
+from alerting.inputs import Reloaded
+from alerting.notification import Kind, Reason
+from alerting.severity import Severity
+from alerting.wording.staff import describe
+
+
+def settle(draft: Draft, incident: Incident) -> None:
+    """Bring an incident into the state its alerts are in."""
+    if not incident.state.active:
+        return
+    live = active_alerts(draft, incident)
+    if not live:
+        end(draft, incident, EndReason.RECOVERED)
+        return
+    if live[0].severity.rank < incident.severity.rank:
+        incident = _ease(draft, incident, live[0].severity)
+    customers.eased(draft, incident)
+    firing = any(alert.state is AlertState.FIRING for alert in live)
+    if firing and incident.state is IncidentState.RECOVERING:
+        back = draft.put(
+            replace(incident, state=IncidentState.OPEN, recovering_at=None, changed_at=draft.now)
+        )
+        draft.note(incident.id, "relapsed", describe(live[0]))
+        paging.resume(draft, back)
+    elif not firing and incident.state is IncidentState.OPEN:
+        draft.put(
+            replace(incident, state=IncidentState.RECOVERING, recovering_at=draft.now, changed_at=draft.now)
+        )
+        draft.note(incident.id, "recovering", "nothing is bad now")
+        paging.pause(draft, incident)
+
+
+def _ease(draft: Draft, incident: Incident, severity: Severity) -> Incident:
+    """The worst of it is over: what is left of an outage is as severe as what is left, and pages no more than that.
+
+    Its ticket keeps its class, and its acknowledgement stays; when it gets worse again it pages from step one.
+    """
+    draft.note(incident.id, "better", f"now {severity.value}")
+    incident = draft.put(replace(incident, severity=severity, changed_at=draft.now))
+    paging.stop(draft, incident)
+    messages.cancel(draft, incident.id, (Kind.PAGE,), Reason.OVER, asked_for=False)
+    return incident
+
+
+def end(
+    draft: Draft, incident: Incident, reason: EndReason, *, by: str = "nightbell", note: str = ""
+) -> None:
+    """End an incident: stop paging, tell everybody who was told, resolve its ticket, ease the customers."""
+    incident = draft.put(
+        replace(
+            incident,
+            state=IncidentState.RESOLVED,
+            resolved_at=draft.now,
+            recovering_at=None,
+            reason=reason,
+            changed_at=draft.now,
+        )
+    )
+    duration = incident.duration
+    seconds = duration.total_seconds() if duration else 0.0
+    draft.note(
+        incident.id,
+        "resolved",
+        f"{reason.value} after {seconds:.0f} s" + (f": {note}" if note else ""),
+        who=by,
+        data={"reason": reason.value, "seconds": f"{seconds:.3f}"},
+    )
+    paging.stop(draft, incident)
+    messages.cancel(draft, incident.id, (Kind.PAGE, Kind.REMINDER, Kind.TICKET), Reason.OVER)
+    messages.tell_it_is_over(draft, incident)
+    work.resolve_for(draft, incident)
+    if reason is EndReason.RECOVERED:
+        customers.recovered(draft, incident)
+    else:
+        customers.ended(draft, incident, reason)
+
+
+def reloaded(draft: Draft, _given: Reloaded) -> str:
+    """End what the new plan no longer watches, said as such and never as recovered; page whom it brings."""
+    touched: dict[str, None] = {}
+    for alert in list(draft.all(Alert)):
+        check = draft.plan.checks.get(alert.key.check)
+        if check is not None and any(threshold.id == alert.key.threshold for threshold in check.thresholds):
+            continue
+        draft.put(
+            replace(
+                alert,
+                state=AlertState.RESOLVED if alert.state.active else AlertState.OK,
+                resolved_at=draft.now,
+                changed_at=draft.now,
+                message="no longer monitored",
+            )
+        )
+        if alert.incident is not None:
+            touched[alert.incident] = None
+    for number in touched:
+        incident = draft.get(Incident, number)
+        if incident is None or not incident.state.active:
+            continue
+        if active_alerts(draft, incident):
+            settle(draft, incident)
+        else:
+            end(draft, incident, EndReason.UNMONITORED)
+    for incident in list(draft.all(Incident, lambda one: one.state.active)):
+        paging.revive(draft, incident)
+    return ""
