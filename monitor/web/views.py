@@ -129,11 +129,12 @@ def ticket(record: Ticket) -> View:
 
 
 def announcement(record: Announcement) -> View:
-    """Show an announcement; `text` is what its last update says."""
+    """Show an announcement: `text` is what its last update says, `waiting` the services nobody approved yet."""
     return {
         "id": record.id,
         "incident": record.incident,
         "services": list(record.services),
+        "waiting": list(record.waiting),
         "state": record.state.value,
         "impact": record.impact,
         "text": dict(record.updates[-1].text) if record.updates else {},

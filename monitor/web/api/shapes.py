@@ -123,6 +123,7 @@ class Announcement(Shape):
     id: str
     incident: str
     services: list[str]
+    waiting: list[str]
     state: Literal["investigating", "identified", "monitoring", "resolved"]
     impact: str
     text: dict[str, str]
