@@ -1,7 +1,8 @@
 """From records to the public schema. The state of a service is derived each time, never stored:
 
-what published announcements say of it; else unknown while any of its checks is silent or cannot tell;
-else operational. A failing check alone changes nothing here: customers hear what people or the policy publish.
+what published announcements say of it; else unknown while any of its checks is silent, cannot tell, or fails
+without ever having worked; else operational. A failing check that did work changes nothing here: customers hear
+what people or the policy publish.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Final
 from alerting.announcements.announcement import Announcement, AnnouncementState
 from alerting.plan import Plan, ServicePlan
 from alerting.severity import Impact
-from alerting.state import State
+from alerting.state import Proof, State
 from config.model import Config
 from monitor.web.public.schema import (
     PublicAnnouncement,
@@ -62,7 +63,7 @@ def states(
     plan = config.plan
     announced = list(_published(plan, state))
     return {
-        name: _state(config, service, announced, samples, now)
+        name: _state(config, service, state, announced, samples=samples, now=now)
         for name, service in plan.services.items()
         if service.public
     }
@@ -122,12 +123,14 @@ def _published(plan: Plan, state: State) -> Iterable[Announcement]:
 def _state(
     config: Config,
     service: ServicePlan,
+    state: State,
     announced: Iterable[Announcement],
+    *,
     samples: Mapping[str, Sample],
     now: datetime,
 ) -> PublicState:
     said = [_said(one) for one in announced if service.id in one.services]
-    if any(_silent(config, name, samples.get(name), now) for name in service.checks):
+    if any(_silent(config, state, name, samples.get(name), now) for name in service.checks):
         said.append(PublicState.UNKNOWN)
     return max(said, key=lambda state: state.rank, default=PublicState.OPERATIONAL)
 
@@ -139,12 +142,14 @@ def _said(one: Announcement) -> PublicState:
     return PublicState.DEGRADED if milder else state
 
 
-def _silent(config: Config, name: str, sample: Sample | None, now: datetime) -> bool:
+def _silent(config: Config, state: State, name: str, sample: Sample | None, now: datetime) -> bool:
     check = config.checks.get(name)
     if check is None:
         return False
     if sample is None or sample.outcome is Outcome.UNKNOWN:
         return True
+    if sample.outcome is Outcome.DOWN and name not in state.records[Proof]:
+        return True  # it never worked: nobody knows whether it could be green
     return now - sample.at > max(3 * timedelta(seconds=check.every), FRESH)
 
 

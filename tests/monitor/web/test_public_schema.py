@@ -98,7 +98,7 @@ def test_nothing_internal_is_public_and_nothing_stale_is_green(
         assert not live[one.id].withdrawn
         assert set(live[one.id].services) & public or not live[one.id].services
     web = samples.get("web-canary-check")
-    fresh = web is not None and web.outcome is not Outcome.UNKNOWN and START - web.at <= timedelta(seconds=60)
+    fresh = web is not None and web.outcome is Outcome.UP and START - web.at <= timedelta(seconds=60)
     for service in page.services:
         about = [
             one for one in page.current if service.id in one.services and one.impact in ("down", "degraded")
