@@ -40,22 +40,33 @@ FULL = """
 site: {{name: Example Shop, timezone: Asia/Shanghai, languages: [zh, en]}}
 defaults: {{owner: ops, escalation: urgent, every: 1s, timeout: 2s, failures: 3, retry_every: 1s, recover: 2,
            severity: critical, group_by: service}}
+canaries: [{{probe: tcp, target: "127.0.0.1:{pg}"}}, {{probe: http, url: "http://localhost:{pg}/"}}]
 checks:
+  cpu:    {{probe: cpu, every: 10s}}
+  memory: {{probe: memory, every: 10s}}
+  uplink: {{probe: bandwidth, interface: lo, capacity: 1Gbit/s, every: 10s}}
   shop: {{probe: http, url: "{url}", expect: {{status: 200, body_contains: ok}}, labels: {{team: web}},
          runbook: runbooks/shop.md}}
   db:   {{probe: tcp, target: "127.0.0.1:{pg}"}}
+thresholds:
+  memory-low:
+    select: {{probe: memory}}
+    metric: available_ratio
+    warning:  {{below: 10%, clear_above: 15%, for: 10m}}
+    critical: {{below: 4%,  clear_above: 8%,  for: 5m}}
 services:
   checkout:
     title: {{zh: 下单结算, en: Checkout}}
     checks: [shop]
+    depends_on: [database]
     owner: ops
     escalation: urgent
     announce: {{page: auto, push: after 1s}}
     expected_recovery: 30m
   database: {{title: {{zh: 数据库, en: Database}}, checks: [db], owner: ops, public: false}}
 people:
-  li:   {{name: 李雷, channels: {{mail: li@example.com, desk: li}}}}
-  han:  {{name: 韩梅梅, channels: {{mail: han@example.com}}, language: zh}}
+  li:   {{name: 李雷, channels: {{sms: "+8613800000001", mail: li@example.com}}}}
+  han:  {{name: 韩梅梅, channels: {{mail: han@example.com}}, language: zh, skills: [database]}}
   wang: {{name: Wang, channels: {{mail: wang@example.com}}, language: en}}
 rotas:
   ops:
@@ -67,18 +78,24 @@ rotas:
     backup: [han, li]
 escalations:
   urgent:
-    - {{page: {{rota: ops}}, by: [mail]}}
+    - {{page: {{rota: ops}}, by: [mail, sms]}}
     - {{after: {second_step}, page: {{backup: ops}}}}
     - {{after: 15m, page: [li, han]}}
     - {{repeat: 15m}}
 fallback: [li]
 channels:
   mail: {{notifier: smtp, host: 127.0.0.1, port: {smtp}, security: none, from: nb@example.com}}
+  sms:  {{notifier: apprise, url: "json://127.0.0.1:{hook}/sms?to={{address}}"}}
   desk: {{notifier: webhook, url: "http://127.0.0.1:{hook}/desk", secret: "s3cret"}}
   customers: {{notifier: webhook, url: "http://127.0.0.1:{hook}/customers", audience: everyone}}
   colleagues: {{notifier: webhook, url: "http://127.0.0.1:{hook}/colleagues", audience: internal}}
 announcements: {{channels: [customers, colleagues], hold_recovery: 2s}}
-tickets: {{classes: {{urgent: {{respond: 1h, remind: 30m, resolve: 4h}}, general: {{respond: 6h}}}}}}
+tickets: {{classes: {{urgent: {{respond: 1h, remind: 30m, resolve: 4h}}, general: {{respond: 6h}}, complex: {{respond: 24h}}}}
+          , mirror: [{{notifier: webhook, url: "http://127.0.0.1:{hook}/mirror"}}]}}
+paging: {{bundle: 1m}}
+silences: []
+maintenance: []
+heartbeat: {{url: "http://127.0.0.1:{hook}/alive", every: 1m}}
 """
 
 
@@ -287,7 +304,7 @@ def test_a_broken_file_on_reload_changes_nothing_and_is_said_on_one_line(around:
         r"nightbell\.yaml:\d+:\d+: defaults\.retry_evry: unknown key; did you mean `retry_every`\?", line[0]
     ), line
     assert "nightbell_config_last_reload_successful 0" in daemon.get("/metrics")[1]
-    assert {one["name"] for one in daemon.items("checks")} == {"shop", "db"}
+    assert {one["name"] for one in daemon.items("checks")} == {"cpu", "memory", "uplink", "shop", "db"}
 
     daemon.file.write_text(good)
     daemon.hup()
