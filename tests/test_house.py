@@ -159,6 +159,16 @@ def test_the_unit_is_exposed_to_no_more_than_2_0(unit, capability):
     assert verdict.returncode == 0, verdict.stdout[-200:]
 
 
+def test_the_readme_names_the_exposure_that_was_measured(unit):
+    verdict = analyze("security", "--offline=true", "--no-pager", unit)
+    measured = re.search(r"Overall exposure level for \S+: (\d+\.\d)", verdict.stdout)
+    assert measured
+
+    assert f"`systemd-analyze security` gives the unit {measured[1]} " in (ROOT / "README.md").read_text(
+        "utf-8"
+    )
+
+
 def settings_of_unit():
     text = (SYSTEMD / "nightbell.service").read_text(encoding="utf-8")
     return [line.partition("=")[::2] for line in text.splitlines() if re.match(r"[A-Z]\w+=", line)]
