@@ -28,7 +28,7 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "longer": "{services}: recovery is taking longer than expected. We are sorry, and are still working on it.",
         "resolved": "{services}: working normally again. The disruption lasted {length}, from {began} to {until}. "
         "We are sorry for the trouble it caused.",
-        "false_alarm": "{services}: the trouble we announced since {began} was a false alarm. "
+        "false_alarm": "{services}: the disruption we announced, since {began}, was a false alarm. "
         "We are sorry for the confusion.",
         "closed": "{services}: this notice is closed. If something still does not work for you, please tell us.",
         "internal": "For colleagues: customers may report trouble with {services}. "

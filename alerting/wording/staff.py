@@ -35,14 +35,14 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "over": "All clear. It lasted {length}, from {since} to {until}.",
         "open_for": "It was open for {length}, from {since} to {until}.",
         "false_alarm": "Somebody looked and ended it as a false alarm.",
-        "unmonitored": "It ended because it is no longer monitored. Whether it works nobody has seen.",
+        "unmonitored": "It ended because it is no longer monitored. Nobody has seen whether it works.",
         "remind_respond": "{ticket} still waits for a first response, due by {respond}: {title}",
         "late_respond": "{ticket} had no response by {respond}: {title}",
         "warn_resolve": "{ticket} has used 80 % of its time, due by {resolve}: {title}",
         "late_resolve": "{ticket} was not resolved by {resolve}: {title}",
         "ack_lapsed": "Your acknowledgement of {id} ran out. Renew it, or escalation goes on in {grace}: {title}",
         "update_due": "Customers were promised an update on {id} by now: {title}",
-        "eta_lapsed": "{id} takes longer than customers were told. A new time was promised: {title}",
+        "eta_lapsed": "{id} takes longer than customers were told, and they were promised another update: {title}",
         "new_ticket": "{ticket} {cls}: {title}",
         "handling": "Handled under {id}.",
         "critical": "critical",
@@ -76,7 +76,7 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "late_resolve": "{ticket} 未在 {resolve} 前解决：{title}",
         "ack_lapsed": "您对 {id} 的确认已到期。请续期，否则 {grace} 后继续升级：{title}",
         "update_due": "{id} 已到向客户承诺的更新时间：{title}",
-        "eta_lapsed": "{id} 的恢复时间超过了对客户的预计，已承诺新的更新时间：{title}",
+        "eta_lapsed": "{id} 的恢复时间超过了告知客户的预计时间，已承诺再次更新：{title}",
         "new_ticket": "{ticket} {cls}：{title}",
         "handling": "归入 {id} 处理。",
         "critical": "严重",
@@ -89,6 +89,7 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
 }
 
 LANGUAGES: Final = tuple(_WORDS)
+_JOIN: Final = {"zh": "、"}
 _WHY: Final = (EndReason.FALSE_ALARM, EndReason.UNMONITORED)
 
 
@@ -108,12 +109,13 @@ class Facts:
 
 def page(facts: Facts, language: str) -> tuple[str, str]:
     """Return title and text of a page. Link, code and command are added when it is sent."""
-    words = _WORDS[pick([language], LANGUAGES)]
+    key = pick([language], LANGUAGES)
+    words = _WORDS[key]
     incident = facts.incident
     lines = [words["what"], *_alerts(facts, words), ""]
     lines.append(words["since"].format(since=clock_time(incident.since, facts.zone)))
     if facts.services:
-        lines.append(words["services"].format(services=", ".join(facts.services)))
+        lines.append(words["services"].format(services=_JOIN.get(key, ", ").join(facts.services)))
     if incident.opening > 1:
         lines.append(words["again"].format(opening=incident.opening))
     if facts.worse:
@@ -145,7 +147,7 @@ def recovered(facts: Facts, language: str) -> tuple[str, str]:
         )
     )
     if facts.services:
-        lines.append(words["services"].format(services=", ".join(facts.services)))
+        lines.append(words["services"].format(services=_JOIN.get(key, ", ").join(facts.services)))
     return _title(f"title_{why}" if why else "recovered", incident, words), "\n".join(lines)
 
 

@@ -41,12 +41,13 @@ def short_time(at: datetime, zone: ZoneInfo) -> str:
 
 
 def length(span: timedelta, language: str) -> str:
-    """Write a length of time in its two largest units, `1 h 5 min` or `1 小时 5 分钟`."""
+    """Write a length of time in its largest unit and the next, `1 h 5 min` or `1 小时 5 分钟`; what is less is cut."""
     left = max(0, round(span.total_seconds()))
-    words = []
     units = _UNITS.get(language, _UNITS[FALLBACK])
-    for name, size in units:
+    largest = next((place for place, (_, size) in enumerate(units) if left >= size), len(units) - 1)
+    words = []
+    for name, size in units[largest : largest + 2]:
         count, left = divmod(left, size)
         if count:
             words.append(f"{count} {name}")
-    return " ".join(words[:2]) or f"0 {units[-1][0]}"
+    return " ".join(words) or f"0 {units[-1][0]}"

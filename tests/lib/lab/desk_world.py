@@ -95,6 +95,7 @@ class World:
         self.log: list[Changes] = []
         self.timeline: list[Entry] = []
         self.rows: dict[str, Notification] = {}
+        self.begun: dict[int, State] = {}
         self._sending: dict[str, tuple[datetime, Notification, Manner]] = {}
         self._random = Random(7)
         if proven:
@@ -275,7 +276,10 @@ class World:
         )
 
     def restart(self, *, down_seconds: float = 0) -> None:
-        """Let the process die and another begin from what was recorded; what was being sent is interrupted."""
+        """Let the process die and another begin from what was recorded; what was being sent is interrupted.
+
+        `begun` keeps what each process began with, by the number of changes recorded until then.
+        """
         self.now += timedelta(seconds=down_seconds)
         left = list(self._sending.values())
         self._sending.clear()
@@ -285,6 +289,10 @@ class World:
             notifications[row.id] = replace(
                 self.rows[row.id], state=NotificationState.SENDING, attempts=row.attempts
             )
+        self.begun[len(self.log)] = State(
+            records={kind: dict(records) for kind, records in self.state.records.items()},
+            numbers=dict(self.state.numbers),
+        )
         if left:
             self.submit(Interrupted(notifications=tuple(row.id for _, row, _ in left)))
         self.submit(Reloaded())
