@@ -60,7 +60,14 @@ def test_a_closed_stdout_from_the_beginning_is_quiet_too() -> None:
 def test_ctrl_c_ends_with_130_and_without_a_traceback() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         process = subprocess.Popen(
-            [*NIGHTBELL, "--url", f"http://127.0.0.1:{silent.getsockname()[1]}", "status"],
+            [
+                "env",
+                "--default-signal=INT",
+                *NIGHTBELL,
+                "--url",
+                f"http://127.0.0.1:{silent.getsockname()[1]}",
+                "status",
+            ],
             cwd=ROOT,
             env=environment(),
             stdout=subprocess.PIPE,
