@@ -85,6 +85,8 @@ class Store:
         """Write many changes at the price of one; return for each what went wrong with it, None where it is durable.
 
         Where the group as a whole fails, each is tried alone, so that a bad one does not take the others with it.
+        Where it is the store itself that fails, what comes after fails too: it must not be written before what
+        it builds upon.
         """
         outcomes: list[StoreError | None] = [None] * len(group)
         batches: dict[int, Batch] = {}
@@ -99,7 +101,7 @@ class Store:
         hopeless = error if error.fault.slow or len(batches) == 1 else None
         for place, batch in batches.items():
             outcomes[place] = error = hopeless or self._write([batch])
-            if error is not None and error.fault.slow:
+            if error is not None and error.fault is not Fault.REFUSED:
                 hopeless = error
         return outcomes
 

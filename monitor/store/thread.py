@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,7 +13,7 @@ from alerting.notification import Notification, Receipt
 from alerting.state import Changes, Record, State
 from monitor.store.errors import Fault, StoreError
 from monitor.store.page import OutboxStats, Page, Token
-from monitor.store.worker import Job, Recording, Stop, Worker
+from monitor.store.worker import Job, Recording, Recordings, Stop, Worker
 
 if TYPE_CHECKING:
     from monitor.store.store import Store
@@ -70,6 +70,16 @@ class StoreThread:
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._running().put(Recording(changes=changes, answer=answer))
         await answer
+
+    async def record_all(self, group: Sequence[Changes]) -> list[BaseException | None]:
+        """Write changes in their order, together; return for each None once it is durable, or what went wrong.
+
+        After one that the store could not write none is written: a later one never stands without an earlier one.
+        """
+        loop = asyncio.get_running_loop()
+        recordings = tuple(Recording(changes=changes, answer=loop.create_future()) for changes in group)
+        self._running().put(Recordings(group=recordings))
+        return list(await asyncio.gather(*(one.answer for one in recordings), return_exceptions=True))
 
     async def claim(
         self,

@@ -43,13 +43,20 @@ class Recording:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Recordings:
+    """Changes handed over together: up to GROUP_MAX of them share one transaction."""
+
+    group: tuple[Recording, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
     """Finish what was handed over before, close the store, end."""
 
     answer: asyncio.Future[Any]
 
 
-Task = Job | Recording | Stop
+Task = Job | Recording | Recordings | Stop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +128,8 @@ class Worker:
         match task:
             case Recording():
                 self._recordings.append(task)
+            case Recordings(group=group):
+                self._recordings.extend(group)
             case Job(urgent=True):
                 self._urgent.append(task)
             case Job():

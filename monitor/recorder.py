@@ -1,0 +1,129 @@
+"""The recorder: writes decisions down in their order. What the store does not take waits, and is tried again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+from alerting.desk import Decision
+from alerting.inputs import Input
+from monitor.daemon import Vitals
+from monitor.store.errors import Fault, StoreError
+from monitor.store.thread import StoreThread
+from probes.sample import Sample
+
+log = logging.getLogger("nightbell.recorder")
+
+BATCH: Final = 500
+"""Decisions that share one transaction at most."""
+RETRY_SECONDS: Final = 1.0
+
+
+@dataclass(slots=True)
+class Asked:
+    """An input (or a sample still to be judged), whoever waits for its answer, and what was decided."""
+
+    given: Input | Sample
+    answer: asyncio.Future[str] | None = None
+    decision: Decision | None = None
+
+    @property
+    def changes(self) -> bool:
+        """True where there is anything to record."""
+        return self.decision is not None and bool(self.decision.changes)
+
+    def refuse(self, problem: BaseException) -> None:
+        """Tell whoever waits what went wrong."""
+        if self.answer is not None and not self.answer.done():
+            self.answer.set_exception(problem)
+
+
+class Recorder:
+    """Decisions on their way to the disk. While the store fails, deciding goes on and what is decided piles up here."""
+
+    def __init__(self, store: StoreThread, vitals: Vitals) -> None:
+        """Nothing is written before `write` is awaited."""
+        self._store = store
+        self._vitals = vitals
+        self._waiting: deque[Asked] = deque()
+        self._problem: StoreError | None = None
+        self._again_at = 0.0
+
+    def put(self, asked: Asked) -> None:
+        """Take a decision; where the store fails, whoever waits for it hears that now."""
+        if self._problem is not None:
+            asked.refuse(self._problem)
+            if not asked.changes:
+                return
+        self._waiting.append(asked)
+
+    def give_up(self, problem: StoreError) -> None:
+        """Tell whoever still waits that it will not be known whether it was recorded."""
+        for asked in self._waiting:
+            asked.refuse(problem)
+
+    @property
+    def holding(self) -> bool:
+        """True while the store fails."""
+        return self._problem is not None
+
+    def patience(self, now: float) -> float | None:
+        """Return in how many seconds the store is to be tried again; None while it is well."""
+        return max(0.0, self._again_at - now) if self._problem is not None else None
+
+    async def write(self) -> list[Asked]:
+        """Write what waits, and return what is on the disk now. Between a failure and the next try there is a pause."""
+        done: list[Asked] = []
+        if self.patience(asyncio.get_running_loop().time()):
+            return done
+        while self._waiting:
+            group = list(islice(self._waiting, BATCH))
+            for asked, problem in zip(group, await self._try(group), strict=True):
+                if isinstance(problem, StoreError) and problem.fault is not Fault.REFUSED:
+                    self._hold(problem)
+                    return done
+                self._waiting.popleft()
+                if problem is None:
+                    done.append(asked)
+                else:
+                    self._lose(asked, problem)
+        if any(asked.changes for asked in done):
+            self._recover()
+        return done
+
+    async def _try(self, group: list[Asked]) -> list[BaseException | None]:
+        changing = [one.decision.changes for one in group if one.decision is not None and one.changes]
+        if not changing:
+            return [None] * len(group)
+        try:
+            outcomes = iter(await self._store.record_all(changing))
+        except StoreError as problem:
+            return [problem] * len(group)
+        return [next(outcomes) if one.changes else None for one in group]
+
+    def _hold(self, problem: StoreError) -> None:
+        if self._problem is None:
+            log.critical("cannot record decisions, they wait: %s", problem)
+        self._problem = problem
+        self._again_at = asyncio.get_running_loop().time() + RETRY_SECONDS
+        for asked in self._waiting:
+            asked.refuse(problem)
+        self._waiting = deque(asked for asked in self._waiting if asked.changes)
+        self._vitals.troubles["store"] = str(problem)
+        self._vitals.troubles["records"] = f"{len(self._waiting)} decisions wait to be recorded"
+
+    def _lose(self, asked: Asked, problem: BaseException) -> None:
+        log.critical("cannot record a decision, it is lost: %s", problem)
+        self._vitals.troubles["desk"] = f"a decision could not be recorded: {problem}"[:300]
+        asked.refuse(problem)
+
+    def _recover(self) -> None:
+        if self._problem is not None:
+            log.warning("the store can be written again, nothing is left waiting")
+        self._problem = None
+        self._vitals.troubles.pop("store", None)
+        self._vitals.troubles.pop("records", None)
