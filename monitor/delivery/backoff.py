@@ -15,6 +15,6 @@ LONGEST_WISH: Final = timedelta(minutes=10)
 
 def wait(attempt: int, wish: timedelta | None, random: Random) -> timedelta:
     """Return how long to wait after `attempt` (1 for the first) failed, and never less than the provider's wish."""
-    ceiling = min(LONGEST, FIRST * 2 ** min(attempt, 10))
+    ceiling = min(LONGEST, FIRST * 2 ** min(attempt - 1, 10))
     jitter = timedelta(seconds=random.uniform(FIRST / 2, ceiling))
     return max(jitter, min(wish, LONGEST_WISH)) if wish is not None else jitter

@@ -18,20 +18,25 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "ack": "Acknowledge:",
             "code": "Code {code}, or: nightbell ack {incident}",
             "repeat": "This may be a repeat.",
+            "remembered": "Not recorded: the monitor's own store fails.",
         },
         "zh": {
             "ack": "确认处理：",
             "code": "确认码 {code}，或执行：nightbell ack {incident}",
             "repeat": "本消息可能重复。",
+            "remembered": "未记录：监控系统自身的存储发生故障。",
         },
     }
 )
 
 
-def compose(row: Notification, plan: Plan, key: bytes, now: datetime) -> Message | None:
+def compose(
+    row: Notification, plan: Plan, key: bytes, now: datetime, *, remembered: bool = False
+) -> Message | None:
     """Return the message as it leaves; None where the person has no address on the channel any more.
 
-    The address and the link are made here and now: neither is ever stored.
+    The address and the link are made here and now: neither is ever stored. `remembered` has the words say that
+    the store fails and nothing of this is recorded yet.
     """
     person = plan.people.get(row.to) if row.to else None
     channel = plan.channels.get(row.channel)
@@ -44,6 +49,8 @@ def compose(row: Notification, plan: Plan, key: bytes, now: datetime) -> Message
     text, link = row.text, None
     if row.repeated:
         text = f"{words['repeat']}\n{text}"
+    if remembered:
+        text = f"{words['remembered']}\n{text}"
     if row.kind is Kind.PAGE and row.incident and row.to:
         link = f"{plan.site.public_url}/ack/{token(key, row.incident, row.to, row.step)}"
         code = short_code(key, row.incident, row.to)
