@@ -45,16 +45,17 @@ def start(draft: Draft, incident: Incident, *, worse: bool = False) -> None:
 
 def _fresh(draft: Draft, incident: Incident) -> Escalation | None:
     policy = duty.policy_for(draft, incident)
-    if policy is None:
-        return None
     former = draft.get(Escalation, incident.id)
+    known = policy or former  # a reload may have taken every policy away: the steps it had are better than none
+    if known is None:
+        return None
     return Escalation(
         id=incident.id,
-        steps=policy.steps,
-        repeat=max(policy.repeat, SHORTEST_REPEAT),
+        steps=known.steps,
+        repeat=max(known.repeat, SHORTEST_REPEAT),
         base=draft.now,
         round=former.round + 1 if former else 1,
-        due_at=draft.now + policy.steps[0].after,
+        due_at=draft.now + known.steps[0].after,
     )
 
 

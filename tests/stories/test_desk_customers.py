@@ -309,6 +309,25 @@ def test_customers_hear_the_end_although_a_trouble_of_the_staff_goes_on():
     world.expects_words("customers", says="unavailable")
 
 
+def test_the_all_clear_is_neither_put_off_nor_repeated_when_the_staffs_trouble_ends_too():
+    slow = level("latency", critical=above(1))
+    world = Outside(plan(check("web", slow), services=[service("shop", "web")]))
+    world.sample("web", UP, latency=2.0)
+    world.fails("web")
+    for _ in range(2):
+        world.pass_(seconds=5)
+        world.sample("web", UP, latency=2.0)
+    world.ignore_messages()
+    world.nobody_hears_for(minutes=4)
+    world.sample("web", UP, latency=0.1)
+    assert not world.incident.state.active
+    world.pass_(minutes=1)
+    world.expects_words("customers", says="lasted 20 s")
+    world.expects_words("colleagues")
+    world.nobody_hears_for(minutes=30)
+    assert len(world.all(Recovery)) == 1
+
+
 def test_a_service_that_is_only_slow_is_called_slow():
     slow = level("latency", critical=above(1), impact=Impact.DEGRADED)
     world = Outside(plan(check("web", slow), services=[service("shop", "web")]))

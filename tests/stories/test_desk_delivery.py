@@ -230,6 +230,21 @@ def test_a_receipt_of_an_earlier_attempt_changes_nothing():
     assert world.find(Notification, row.id).state is NotificationState.PENDING
 
 
+def test_a_page_that_was_replaced_while_it_was_sent_and_then_failed_asks_no_further_channel():
+    world = world_of(steps=(step("li"),))
+    world.channels["sms"] = Manner.HANG
+    world.fails("web")
+    first = world.all(Notification)[0]
+    world.submit(Escalate(incident="INC-1", by="li"))
+    assert world.find(Notification, first.id).reason is Reason.REPLACED
+    failed = Receipt(
+        notification=first.id, attempt=1, state=NotificationState.FAILED, at=world.now, reason=Reason.REFUSED
+    )
+    world.submit(Received(receipt=failed))
+    assert world.find(Notification, first.id).state is NotificationState.CANCELLED
+    assert len(world.all(Notification)) == 2
+
+
 def test_a_receipt_for_what_nobody_knows_is_only_booked():
     world = world_of()
     receipt = Receipt(notification="N-99", attempt=1, state=NotificationState.ACCEPTED, at=world.now)

@@ -8,11 +8,12 @@ import pytest
 
 from alerting.incidents.incident import EndReason, Incident, IncidentState
 from alerting.inputs import Acknowledge, Escalate, Refusal, Refused, Resolve
-from alerting.notification import Kind
+from alerting.notification import Kind, Notification
+from alerting.oncall.escalation import Escalation
 from alerting.severity import Severity
 from alerting.tickets.ticket import Ticket, TicketState
 from lab.desk_plans import above, check, down, level, person, plan, shop, step
-from lab.desk_world import DOWN, START, UNKNOWN, UP, World
+from lab.desk_world import DOWN, START, UNKNOWN, UP, Manner, World
 
 
 def internal_world(**fields) -> World:
@@ -81,6 +82,7 @@ def test_an_acknowledgement_stops_paging_and_assigns_the_ticket():
     world.fails("web")
     world.expects_page("li")
     world.acknowledge("han")
+    assert world.find(Escalation, "INC-1").due_at is None
     world.nobody_hears_for(minutes=29)
     assert world.ticket.state is TicketState.ACCEPTED
     assert world.ticket.assignee == "han"
@@ -168,6 +170,9 @@ def test_a_relapse_while_recovering_resumes_with_the_clock_that_was_held():
     world.nobody_hears_for(minutes=1, seconds=59)
     world.pass_(seconds=1)
     world.expects_page("han")
+    world.nobody_hears_for(minutes=9, seconds=59)
+    world.pass_(seconds=1)
+    world.expects_page("wu")
 
 
 def test_a_return_within_15_minutes_reopens_the_same_number_and_pages_from_step_one():
@@ -202,6 +207,21 @@ def test_a_return_after_15_minutes_is_a_new_incident_with_a_new_number():
     world.expects_page("li", says="INC-2")
     assert world.incident.state is IncidentState.CLOSED
     assert world.find(Incident, "INC-2").ticket == "T-2"
+
+
+def test_what_has_not_left_yet_is_called_off_at_the_end_and_its_notice_by_a_relapse():
+    world = internal_world()
+    world.fails("web")
+    world.expects_page("li")
+    world.acknowledge("li")
+    world.channels = {"sms": Manner.LATER, "mail": Manner.LATER}
+    world.pass_(minutes=30, seconds=5)
+    assert [row.kind for row in world.all(Notification) if row.state.alive] == [Kind.REMINDER]
+    world.works("web")
+    assert [row.kind for row in world.all(Notification) if row.state.alive] == [Kind.RECOVERY]
+    assert world.find(Escalation, "INC-1").due_at is None
+    world.fails("web")
+    assert [row.kind for row in world.all(Notification) if row.state.alive] == [Kind.PAGE]
 
 
 def test_a_relapse_voids_the_acknowledgement_of_the_former_opening():

@@ -255,3 +255,13 @@ def test_an_alert_of_severity_info_tells_nobody_and_has_no_ticket():
     world.sample("disk", DOWN)
     world.nobody_hears_for(minutes=60)
     assert world.incident.ticket is None
+
+
+def test_a_silence_that_ends_after_a_reload_took_every_policy_away_goes_on_with_the_steps_there_were():
+    world = quiet_world()
+    world.fails("web")
+    world.expects_page("li")
+    silence = world.silence(check="web")
+    world.reload(plan(check("web"), steps=(), fallback=()))
+    world.unsilence(silence)
+    world.expects_page("li")
