@@ -1,30 +1,22 @@
-"""The daemon put together: everything is made here, in one straight line, and let go in the reverse order."""
+"""The daemon put together: what its parts share, and the verbs that the surfaces use."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import os
-import signal
-import sys
-import threading
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
-from functools import partial
-from pathlib import Path
 from random import Random
-from typing import Any, Final
 
 from alerting.desk.passing import busy
 from alerting.inputs import Input, Interrupted, Refusal, Refused, Reloaded, Tick
 from alerting.notification import Kind, Notification, Receipt
-from alerting.notifiers.api import Message
+from alerting.notifiers.api import Message, Notifier
 from alerting.state import State
 from config.model import Check, Config
-from monitor.clock import Clock, SystemClock
+from monitor.clock import Clock
 from monitor.daemon import Vitals
 from monitor.delivery.delivery import Delivery
-from monitor.keys import ack_key, admin_token
 from monitor.pipeline import Pipeline
 from monitor.reload import complaint_line, unchangeable
 from monitor.runner import Executors, run_once
@@ -33,13 +25,9 @@ from monitor.selfwatch import SelfWatch
 from monitor.store.errors import StoreError
 from monitor.store.thread import StoreThread
 from monitor.systemd import notify, reloading
-from monitor.web.server import ListenError, Servers
 from probes.sample import Sample
 
 log = logging.getLogger("nightbell")
-
-GRACE: Final = 8.0
-"""Seconds a send under way is given to end when we stop."""
 
 
 class App:
@@ -88,6 +76,8 @@ class App:
             },
         )
         self._last_run = loop.time()
+        self.retiring: set[asyncio.Task[None]] = set()
+        """Channels a reload has replaced, on their way out."""
 
     async def submit(self, given: Input) -> str:
         """Decide, record, act; return the id the input was about once it is durable."""
@@ -125,14 +115,20 @@ class App:
     async def _run_check(self, check: Check, memory: dict[str, object]) -> None:
         sample = await run_once(check, self.executors, memory, self.clock)
         self._last_run = asyncio.get_running_loop().time()
-        if check.name in self.config.checks:
-            self._samples[check.name] = sample
+        watched = self.config.checks.get(check.name)
+        if watched is None or watched.fingerprint != check.fingerprint:
+            return  # a reload has taken it out, or made another of it: this says nothing of the new one
+        self._samples[check.name] = sample
+        try:
             self.pipeline.observe(sample)
+        except Exception as cause:  # one sample nobody can judge must not stop the others
+            log.exception("cannot judge check %s", check.name)
+            self.vitals.troubles["desk"] = f"cannot judge check {check.name}: {cause!r}"[:300]
 
     def _checked(self, now: float) -> float:
         """Return when the scheduler last showed life; it has nothing to show between two slow checks."""
-        slowest = min((one.every + one.timeout for one in self.config.checks.values()), default=None)
-        return now if slowest is None or now - self._last_run < slowest + 10 else self._last_run
+        quickest = min((one.every + one.timeout for one in self.config.checks.values()), default=None)
+        return now if quickest is None or now - self._last_run < quickest + 10 else self._last_run
 
     async def take_over(self) -> None:
         """Begin with what a former process left: unfinished sends, and checks the plan no longer has."""
@@ -150,7 +146,7 @@ class App:
         notify(reloading())
         loop = asyncio.get_running_loop()
         try:
-            fresh = await loop.run_in_executor(self.executors.host, loader)
+            fresh = await loop.run_in_executor(self.executors.config, loader)
             stays = unchangeable(self.config, fresh)
         except Exception as problem:  # a bad file must never end the daemon, whatever is wrong with it
             line = complaint_line(problem)
@@ -171,131 +167,28 @@ class App:
         self.vitals.reload_ok = True
         self.vitals.troubles.pop("config", None)
         self.scheduler.watch(fresh.checks)
+        self._last_run = (
+            asyncio.get_running_loop().time()
+        )  # what is watched now has had no chance to show life
         for name in set(self._samples) - set(fresh.checks):
             del self._samples[name]
-        await self.submit(Reloaded())
-        for name, channel in old.channels.items():
-            kept = fresh.channels.get(name)
-            if kept is None or kept.notifier is not channel.notifier:
-                await channel.notifier.close()
+        try:
+            await self.submit(Reloaded())
+        except StoreError as problem:
+            log.error("what the reload changes is recorded later: %s", problem)  # noqa: TRY400 - one line
+        left = {id(one.notifier): one.notifier for one in old.channels.values()}
+        for one in fresh.channels.values():
+            left.pop(id(one.notifier), None)
+        task = asyncio.get_running_loop().create_task(
+            self._retire(list(left.values())), name="retire channels"
+        )
+        self.retiring.add(task)
+        task.add_done_callback(self.retiring.discard)
 
-
-async def serve(loader: Callable[[], Config], clock: Clock) -> None:
-    """Run the daemon until SIGTERM or SIGINT. Raises ConfigError, StoreError or ListenError where it cannot start."""
-    loop = asyncio.get_running_loop()
-    config = loader()
-    async with AsyncExitStack() as stack:
-        store = StoreThread(config.store, config.state_dir)
-        await store.open()
-        stack.push_async_callback(store.close)
-        key = ack_key(config.state_dir)
-        await admin_token(config.state_dir, store)
-        state = await store.load(clock.now())
-
-        app = App(config, state, store, clock, key)
-        stack.callback(app.executors.close)
-        stack.push_async_callback(partial(_close_channels, app))
-        servers = Servers(app)
-        await servers.start(config.listen)
-        stack.push_async_callback(servers.close)
-
-        stopping = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stopping.set)
-        hangup = asyncio.Event()
-        loop.add_signal_handler(signal.SIGHUP, hangup.set)
-
-        async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(app.pipeline.run(), name="pipeline")]
-            await app.take_over()
-            app.scheduler.watch(config.checks)
-            running += [
-                tasks.create_task(app.delivery.run(), name="delivery"),
-                tasks.create_task(app.scheduler.run(), name="scheduler"),
-                tasks.create_task(app.selfwatch.run(), name="selfwatch"),
-                tasks.create_task(_reloads(app, hangup, loader), name="reload"),
-            ]
-            app.vitals.ready = True
-            _say_ready(servers.addresses())
-            await stopping.wait()
-
-            app.vitals.ready = False
-            notify("STOPPING=1")
-            log.info("stopping")
-            for task in reversed(running[1:]):
-                task.cancel()
-            await app.delivery.close(GRACE)
-            running[0].cancel()
-
-
-async def _close_channels(app: App) -> None:
-    for channel in app.config.channels.values():
-        await channel.notifier.close()
-
-
-async def _reloads(app: App, hangup: asyncio.Event, loader: Callable[[], Config]) -> None:
-    while True:
-        await hangup.wait()
-        hangup.clear()
-        await app.reload(loader)
-
-
-def _say_ready(addresses: Mapping[str, str]) -> None:
-    """Tell whoever started us where everything is."""
-    notify("READY=1\nSTATUS=watching")
-    print("Nightbell is watching.")  # noqa: T201 - the person at the terminal reads this
-    for name, address in addresses.items():
-        print(f"  {name:<12} {address}")  # noqa: T201
-    sys.stdout.flush()
-    log.info("ready")
-
-
-def run(_path: Path, *, loader: Callable[[], Config], clock: Clock | None = None) -> int:
-    """Run the daemon; return the exit code: 0 stopped as asked, 1 it could not start, 70 it broke."""
-    from config import ConfigError
-
-    code = 0
-    try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(serve(loader, clock or SystemClock()))
-    except* ConfigError as group:
-        code = 1
-        for line in _leaves(group):
-            print(line, file=sys.stderr)  # noqa: T201 - the complaints are the message
-    except* (StoreError, ListenError) as group:
-        code = 1
-        for line in _leaves(group):
-            log.critical("%s", line)
-    except* Exception:
-        code = 70
-        log.exception("the daemon broke")
-    _leave_stuck_threads(code)
-    return code
-
-
-def _leaves(group: BaseExceptionGroup[Any]) -> list[str]:
-    return [
-        line
-        for one in group.exceptions
-        for line in (_leaves(one) if isinstance(one, BaseExceptionGroup) else [str(one)])
-    ]
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ImportError:  # no wheel for this platform: asyncio's own loop does the same, slower
-        return None
-    return uvloop.new_event_loop
-
-
-def _leave_stuck_threads(code: int) -> None:
-    """End even where a thread hangs in the kernel (a dead network mount): Python would wait for it for ever."""
-    stuck = [one for one in threading.enumerate() if one is not threading.main_thread() and one.is_alive()]
-    if any(one.name.startswith(("host", "resolve")) for one in stuck):
-        for one in stuck:
-            one.join(timeout=0.5)
-        if any(one.is_alive() for one in stuck):
-            logging.shutdown()
-            sys.stdout.flush()
-            os._exit(code)
+    async def _retire(self, notifiers: list[Notifier]) -> None:
+        """Close what a reload has replaced once nothing is being sent by it any more."""
+        try:
+            await self.delivery.settled()
+        finally:
+            for notifier in notifiers:
+                await notifier.close()

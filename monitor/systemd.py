@@ -8,14 +8,18 @@ import time
 from collections.abc import Mapping
 
 
-def notify(text: str, environ: Mapping[str, str] = os.environ) -> bool:
-    """Send `READY=1`, `WATCHDOG=1`, `STATUS=…`; False where there is no socket or nobody listens."""
+def notify(text: str, environ: Mapping[str, str] = os.environ, *, patience: float = 1.0) -> bool:
+    """Send `READY=1`, `WATCHDOG=1`, `STATUS=…`; False where there is no socket or nobody listens.
+
+    `patience` is how many seconds to wait where systemd does not come round to reading: what comes again by
+    itself need not wait at all.
+    """
     address = environ.get("NOTIFY_SOCKET", "")
     if not address.startswith(("/", "@")):
         return False
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
-            channel.settimeout(1)
+            channel.settimeout(patience)
             channel.connect("\0" + address[1:] if address[0] == "@" else address)
             channel.sendall(text.encode())
     except OSError:

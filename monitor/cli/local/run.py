@@ -44,6 +44,6 @@ def run(ctx: click.Context, here: Surroundings, *, log_level: str, as_json: bool
             log.warning("%s", warning)
         return loaded
 
-    from monitor import app
+    from monitor import process
 
-    ctx.exit(app.run(here.config, loader=loader))
+    ctx.exit(process.run(here.config, loader=loader))

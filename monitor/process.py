@@ -1,0 +1,151 @@
+"""The process around the daemon: all is made in one straight line and let go in reverse; signals, exit codes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from config.model import Config
+from monitor.app import App
+from monitor.clock import Clock, SystemClock
+from monitor.keys import ack_key, admin_token
+from monitor.store.errors import StoreError
+from monitor.store.thread import StoreThread
+from monitor.systemd import notify
+from monitor.web.server import ListenError, Servers
+
+log = logging.getLogger("nightbell")
+
+GRACE: Final = 6.0
+"""Seconds a send under way is given to end when we stop."""
+
+
+async def serve(loader: Callable[[], Config], clock: Clock) -> None:
+    """Run the daemon until SIGTERM or SIGINT. Raises ConfigError, StoreError or ListenError where it cannot start."""
+    loop = asyncio.get_running_loop()
+    config = loader()
+    stopping, hangup = asyncio.Event(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    loop.add_signal_handler(signal.SIGHUP, hangup.set)  # from the start: unhandled it would end the process
+    async with AsyncExitStack() as stack:
+        store = StoreThread(config.store, config.state_dir)
+        await store.open()
+        stack.push_async_callback(store.close)
+        key = ack_key(config.state_dir)
+        await admin_token(config.state_dir, store)
+        state = await store.load(clock.now())
+
+        app = App(config, state, store, clock, key)
+        stack.callback(app.executors.close)
+        stack.push_async_callback(partial(_close_channels, app))
+        servers = Servers(app)
+        await servers.start(config.listen)
+        stack.push_async_callback(servers.close)
+
+        async with asyncio.TaskGroup() as tasks:
+            running = [tasks.create_task(app.pipeline.run(), name="pipeline")]
+            await app.take_over()
+            app.scheduler.watch(config.checks)
+            running += [
+                tasks.create_task(app.delivery.run(), name="delivery"),
+                tasks.create_task(app.scheduler.run(), name="scheduler"),
+                tasks.create_task(app.selfwatch.run(), name="selfwatch"),
+                tasks.create_task(_reloads(app, hangup, loader), name="reload"),
+            ]
+            app.vitals.ready = True
+            _say_ready(servers.addresses())
+            await stopping.wait()
+
+            app.vitals.ready = False
+            notify("STOPPING=1")
+            log.info("stopping")
+            for task in reversed(running[1:]):
+                task.cancel()
+            await app.delivery.close(GRACE)
+            await servers.close()  # while the pipeline can still answer who is waiting
+            if app.retiring:
+                await asyncio.wait(app.retiring, timeout=1)
+            running[0].cancel()
+
+
+async def _close_channels(app: App) -> None:
+    for channel in app.config.channels.values():
+        await channel.notifier.close()
+
+
+async def _reloads(app: App, hangup: asyncio.Event, loader: Callable[[], Config]) -> None:
+    while True:
+        await hangup.wait()
+        hangup.clear()
+        await app.reload(loader)
+
+
+def _say_ready(addresses: Mapping[str, str]) -> None:
+    """Tell whoever started us where everything is."""
+    notify("READY=1\nSTATUS=watching")
+    print("Nightbell is watching.")  # noqa: T201 - the person at the terminal reads this
+    for name, address in addresses.items():
+        print(f"  {name:<12} {address}")  # noqa: T201
+    sys.stdout.flush()
+    log.info("ready")
+
+
+def run(_path: Path, *, loader: Callable[[], Config], clock: Clock | None = None) -> int:
+    """Run the daemon; return the exit code: 0 stopped as asked, 1 it could not start, 70 it broke."""
+    from config import ConfigError
+
+    code = 0
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(serve(loader, clock or SystemClock()))
+    except* ConfigError as group:
+        code = 1
+        for line in _leaves(group):
+            print(line, file=sys.stderr)  # noqa: T201 - the complaints are the message
+    except* (StoreError, ListenError) as group:
+        code = 1
+        for line in _leaves(group):
+            log.critical("%s", line)
+    except* Exception:
+        code = 70
+        log.exception("the daemon broke")
+    _leave_stuck_threads(code)
+    return code
+
+
+def _leaves(group: BaseExceptionGroup[Any]) -> list[str]:
+    return [
+        line
+        for one in group.exceptions
+        for line in (_leaves(one) if isinstance(one, BaseExceptionGroup) else [str(one)])
+    ]
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:  # no wheel for this platform: asyncio's own loop does the same, slower
+        return None
+    return uvloop.new_event_loop
+
+
+def _leave_stuck_threads(code: int) -> None:
+    """End even where a thread hangs in the kernel (a dead network mount): Python would wait for it for ever."""
+    stuck = [one for one in threading.enumerate() if one is not threading.main_thread() and one.is_alive()]
+    if any(one.name.startswith(("host", "resolve", "config")) for one in stuck):
+        for one in stuck:
+            one.join(timeout=0.5)
+        if any(one.is_alive() for one in stuck):
+            logging.shutdown()
+            sys.stdout.flush()
+            os._exit(code)
