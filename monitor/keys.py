@@ -34,14 +34,20 @@ def ack_key(state_dir: Path) -> bytes:
 
 
 async def admin_token(state_dir: Path, store: StoreThread) -> None:
-    """Make the administrator's token on the first start, and again where its file was removed."""
+    """Make the administrator's token on the first start, and again where its file was removed.
+
+    Raises StoreError where it cannot be written.
+    """
     path = state_dir / ADMIN_TOKEN
     if path.exists():
         return
     text, digest = new_token()
     await store.revoke_token("admin")
     await store.add_token("admin", "admin", digest)
-    write_secret(path, text.encode() + b"\n")
+    try:
+        write_secret(path, text.encode() + b"\n")
+    except OSError as cause:
+        raise StoreError(f"cannot use {path.name} in the state directory: {cause.strerror}") from cause
 
 
 def write_secret(path: Path, content: bytes) -> None:
