@@ -90,8 +90,9 @@ channels:
   customers: {{notifier: webhook, url: "http://127.0.0.1:{hook}/customers", audience: everyone}}
   colleagues: {{notifier: webhook, url: "http://127.0.0.1:{hook}/colleagues", audience: internal}}
 announcements: {{channels: [customers, colleagues], hold_recovery: 2s}}
-tickets: {{classes: {{urgent: {{respond: 1h, remind: 30m, resolve: 4h}}, general: {{respond: 6h}}, complex: {{respond: 24h}}}}
-          , mirror: [{{notifier: webhook, url: "http://127.0.0.1:{hook}/mirror"}}]}}
+tickets:
+  classes: {{urgent: {{respond: 1h, remind: 30m, resolve: 4h}}, general: {{respond: 6h}}, complex: {{respond: 24h}}}}
+  mirror: [{{notifier: webhook, url: "http://127.0.0.1:{hook}/mirror"}}]
 paging: {{bundle: 1m}}
 silences: []
 maintenance: []

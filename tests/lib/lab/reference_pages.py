@@ -61,8 +61,8 @@ def api_page() -> str:
         NOTE,
         "\nEverything below `/api/v1` needs `Authorization: Bearer TOKEN`. The first start writes",
         "an administrator's token to `admin.token` in the state directory; `nightbell token add` makes more. Bodies",
-        'are JSON, times RFC 3339 in UTC, lists `{"items": […], "next": cursor or null}`. Shapes of bodies and answers:',
-        "`GET /api/v1/openapi.json`.",
+        'are JSON, times RFC 3339 in UTC, lists `{"items": […], "next": cursor or null}`. Shapes of bodies and',
+        "answers: `GET /api/v1/openapi.json`.",
     ]
     for title, routes in (("Internal listener", INTERNAL), ("Public listener", PUBLIC)):
         parts += [f"\n## {title}\n", "| | | for | |", "|---|---|---|---|"]
