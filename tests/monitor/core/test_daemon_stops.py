@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -91,4 +93,21 @@ def test_a_reload_while_a_message_is_being_sent_neither_cuts_nor_repeats_it(daem
     daemon.terminate()
     assert daemon.ends(12) == 0, daemon.text()
     assert states(daemon)["sms"] is NotificationState.ACCEPTED
+    assert len(daemon.took("sms")) == 1
+
+
+def test_people_are_paged_while_another_process_keeps_the_file_locked(daemon: Scripted) -> None:
+    ready(daemon, "well")
+    until((daemon.home / "worked").exists, within=10, why="the first good runs")
+    with closing(sqlite3.connect(daemon.home / "state" / "nightbell.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        daemon.down()
+        until(lambda: daemon.took("sms"), within=15, why=f"the page: {daemon.text()}")
+        other.execute("ROLLBACK")
+    [page] = daemon.took("sms")
+    assert "Not recorded" in page["text"]
+    until(lambda: daemon.took("customers"), within=15, why=f"customers' words: {daemon.text()}")
+    daemon.terminate()
+    assert daemon.ends(12) == 0, daemon.text()
+    assert set(states(daemon).values()) == {NotificationState.ACCEPTED}
     assert len(daemon.took("sms")) == 1
