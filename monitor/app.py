@@ -6,12 +6,13 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from random import Random
 
 from alerting.desk.passing import busy
 from alerting.inputs import Input, Interrupted, Refusal, Refused, Reloaded, Tick
 from alerting.notification import Kind, Notification, Receipt
-from alerting.notifiers.api import Message, Notifier
+from alerting.notifiers.api import DeliveryError, Message, Notifier, Warmable
 from alerting.state import State
 from config.model import Check, Config
 from monitor.clock import Clock
@@ -53,6 +54,7 @@ class App:
             vitals=self.vitals,
             wake_delivery=self._wake_delivery,
             look_again=self.scheduler.look_again,
+            stand_by=self._stand_by,
         )
         self.delivery = Delivery(
             world=self,
@@ -111,6 +113,13 @@ class App:
 
     def _wake_delivery(self) -> None:
         self.delivery.wake()
+
+    def _stand_by(self) -> None:
+        """Have ready what channels need time to load, before the page that may come."""
+        for channel in self.config.channels.values():
+            if isinstance(channel.notifier, Warmable):
+                with suppress(DeliveryError):  # said with the page itself, where it matters
+                    channel.notifier.warm()
 
     async def _run_check(self, check: Check, memory: dict[str, object]) -> None:
         sample = await run_once(check, self.executors, memory, self.clock)

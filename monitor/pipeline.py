@@ -53,8 +53,11 @@ class Pipeline:
         vitals: Vitals,
         wake_delivery: Callable[[], None],
         look_again: Callable[[str], None],
+        stand_by: Callable[[], None] = lambda: None,
     ) -> None:
-        """`look_again` is called with the name of a check whose failure is not yet certain."""
+        """`look_again` is called with the name of a check whose failure is not yet certain, `stand_by` whenever
+        a page may be near.
+        """
         self.state = state
         self.plan = plan
         self._recorder = Recorder(store, vitals)
@@ -62,6 +65,7 @@ class Pipeline:
         self._vitals = vitals
         self._wake_delivery = wake_delivery
         self._look_again = look_again
+        self._stand_by = stand_by
         self._inputs: deque[Asked] = deque()
         self._arrived = asyncio.Event()
         self._ended = False
@@ -159,12 +163,10 @@ class Pipeline:
             if asked.answer is not None and not asked.answer.done():
                 asked.answer.set_result(decision.about)
             for record in decision.changes.records:
-                if (
-                    isinstance(record, Alert)
-                    and record.state is AlertState.PENDING
-                    and self._by_outcome(record)
-                ):
-                    self._look_again(record.key.check)
+                if isinstance(record, Alert) and record.state is AlertState.PENDING:
+                    self._stand_by()
+                    if self._by_outcome(record):
+                        self._look_again(record.key.check)
         if any(asked.changes for asked in recorded) or self._recorder.holding:
             self._wake_delivery()
 

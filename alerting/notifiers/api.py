@@ -130,3 +130,12 @@ class Notifier(Protocol):
     async def close(self) -> None:
         """Give up sockets and processes."""
         ...
+
+
+@runtime_checkable
+class Warmable(Protocol):
+    """A notifier that needs time to load: it may be asked to get ready when a page may be near."""
+
+    def warm(self) -> None:
+        """Get ready without waiting for it; cheap when it is ready. Raise DeliveryError where it cannot."""
+        ...
