@@ -13,6 +13,7 @@ from alerting.desk.passing import busy
 from alerting.inputs import Input, Interrupted, Refusal, Refused, Reloaded, Tick
 from alerting.notification import Kind, Notification, Receipt
 from alerting.notifiers.api import DeliveryError, Message, Notifier, Warmable
+from alerting.plan import Audience
 from alerting.state import State
 from config.model import Check, Config
 from monitor.clock import Clock
@@ -95,6 +96,11 @@ class App:
             raise Refused(Refusal.UNKNOWN, f"cannot test {channel}: there is no person {to}")
         address = person.channels.get(channel, "") if person else ""
         plan = self.config.plan.channels[channel]
+        if plan.audience is Audience.EVERYONE:
+            raise Refused(
+                Refusal.INVALID,
+                f"cannot test {channel}: customers read it; test its notifier on a channel without an audience",
+            )
         if plan.needs_address and plan.audience is None and not address:
             raise Refused(Refusal.INVALID, f"cannot test {channel}: name a person who has an address on it")
         now = self.clock.now()
