@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -79,6 +80,15 @@ def same_code(given: str, code: str) -> bool:
         return False
     typed = "".join(letter for letter in given.upper() if not letter.isspace() and letter != "-")
     return hmac.compare_digest(typed.encode("utf-8", "replace"), code.encode("utf-8", "replace"))
+
+
+def holder_of(key: bytes, given: str, told: Iterable[tuple[str, str]]) -> tuple[str, str] | None:
+    """Return the incident and the person whose code `given` is, of those who were told theirs.
+
+    None where it is nobody's, and where it fits more than one.
+    """
+    found = {pair for pair in told if same_code(given, short_code(key, *pair))}
+    return found.pop() if len(found) == 1 else None
 
 
 def _seal(key: bytes, message: bytes) -> bytes:

@@ -25,7 +25,21 @@ class Numbered(click.ParamType[str]):
         return f"{self.prefix}-{int(text)}"
 
 
+class Paged(Numbered):
+    """An incident's id, or the code of a page about it, in capitals or not."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the id as the daemon writes it, or the code as the page has it."""
+        from alerting.oncall.acknowledgement import CODE_ALPHABET, CODE_CHARACTERS
+
+        text = "".join(str(value).upper().replace("-", "").split())
+        if len(text) == CODE_CHARACTERS and set(text) <= set(CODE_ALPHABET) and not text.isdecimal():
+            return text
+        return super().convert(value, param, ctx)
+
+
 INCIDENT = Numbered("INC", "incident")
+PAGED = Paged("INC", "incident")
 TICKET = Numbered("T", "ticket")
 ANNOUNCEMENT = Numbered("A", "announcement")
 SILENCE = Numbered("S", "silence")

@@ -5,19 +5,21 @@ from __future__ import annotations
 import click
 
 from monitor.cli import times
-from monitor.cli.arguments import INCIDENT, by_option
+from monitor.cli.arguments import PAGED, by_option
 from monitor.cli.output import print_json
 from monitor.cli.surroundings import Surroundings, json_option, pass_surroundings
 
 
 @click.command()
-@click.argument("incident", type=INCIDENT)
+@click.argument("incident", type=PAGED)
 @click.argument("lasting", required=False, metavar="[FOR]")
 @by_option
 @json_option
 @pass_surroundings
 def ack(here: Surroundings, *, incident: str, lasting: str | None, by: str | None, as_json: bool) -> None:
     """Acknowledge an incident: you are on it.
+
+    INCIDENT is its id, or the code of the page you got; the code says who you are.
 
     Nobody else is paged while the acknowledgement lasts: as long as FOR says (like 2h), else as long as
     the configuration does. When it runs out you are reminded, and some minutes later paging goes on.
@@ -37,6 +39,5 @@ def ack(here: Surroundings, *, incident: str, lasting: str | None, by: str | Non
     paper = here.paper(found)
     who = f" by {answer['acknowledged_by']}" if answer.get("acknowledged_by") else ""
     until = paper.when(answer.get("acknowledged_until"))
-    paper.say(
-        f"{incident} is acknowledged{who}{f' until {until}' if until else ''}: {answer.get('title', '')}"
-    )
+    number, lasts = answer.get("id", incident), f" until {until}" if until else ""
+    paper.say(f"{number} is acknowledged{who}{lasts}: {answer.get('title', '')}")

@@ -12,6 +12,8 @@ from alerting import inputs
 from alerting.announcements.announcement import Announcement
 from alerting.incidents.incident import Incident
 from alerting.incidents.silence import Silence
+from alerting.notification import Kind, Notification
+from alerting.oncall.acknowledgement import holder_of
 from alerting.state import Record
 from alerting.tickets.ticket import Ticket
 from monitor.web import views
@@ -36,8 +38,13 @@ async def _act(call: Call, given: inputs.Input, kind: type[Record], *, status: i
 
 
 async def acknowledge(call: Call, body: bodies.Acknowledgement) -> web.Response:
-    """Somebody is on it."""
-    given = inputs.Acknowledge(incident=call.id, by=person(call, body.by), via=body.via, lasting=body.lasting)
+    """Somebody is on it. In place of the incident's id the code of a page does: it tells who, too."""
+    number, by = call.id, person(call, body.by)
+    pages = (row for row in call.daemon.state.records[Notification].values() if isinstance(row, Notification))
+    told = {(row.incident, row.to) for row in pages if row.kind is Kind.PAGE and row.incident and row.to}
+    if held := holder_of(call.daemon.ack_key, number, told):
+        number, by = held[0], by or held[1]
+    given = inputs.Acknowledge(incident=number, by=by, via=body.via, lasting=body.lasting)
     return await _act(call, given, Incident)
 
 

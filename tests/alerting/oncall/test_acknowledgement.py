@@ -13,6 +13,7 @@ from alerting.oncall.acknowledgement import (
     CODE_CHARACTERS,
     TOKEN_CHARACTERS,
     Claim,
+    holder_of,
     read,
     same_code,
     short_code,
@@ -173,3 +174,21 @@ def test_a_typed_code_is_compared_as_people_type(typed, same):
 @given(typed=st.text(max_size=50))
 def test_comparing_any_text_never_raises(typed):
     same_code(typed, "ACD346")
+
+
+def test_a_code_leads_to_its_incident_and_to_whom_it_was_sent():
+    told = [("INC-1", "li"), ("INC-1", "han"), ("INC-2", "li")]
+    code = short_code(KEY, "INC-1", "han")
+
+    assert holder_of(KEY, code, told) == ("INC-1", "han")
+    assert holder_of(KEY, f" {code[:3].lower()}-{code[3:]}", told) == ("INC-1", "han")
+    assert holder_of(KEY, code, [*told, ("INC-1", "han")]) == ("INC-1", "han")
+
+
+@pytest.mark.parametrize("given", ["", "INC-1", "AAAAAA", "李雷", "A" * 1000])
+def test_what_is_nobodys_code_leads_nowhere(given):
+    assert holder_of(KEY, given, [("INC-1", "li"), ("INC-2", "han")]) is None
+
+
+def test_a_code_is_worth_nothing_to_whom_it_was_not_sent():
+    assert holder_of(KEY, short_code(KEY, "INC-1", "han"), [("INC-1", "li"), ("INC-2", "han")]) is None

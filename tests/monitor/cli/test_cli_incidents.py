@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from lab.cli_answers import ACKNOWLEDGED, FAILED, INCIDENT, OVER, PAGE, TICKET, listed
 from lab.cli_api import Api
 
@@ -12,6 +14,13 @@ def test_ack_says_by_whom_and_until_when(api: Api, nb) -> None:
 
     assert said.out == "INC-3 is acknowledged by li until 14:00 (in 2 h): 商城: home answers 503\n"
     assert api.asked[0].body == {"by": "li", "lasting": "2h", "via": "cli"}
+
+
+@pytest.mark.parametrize("typed", ["C37PP9", "c37pp9", "c37-pp9", "C37 PP9"])
+def test_ack_takes_the_code_of_a_page_as_people_type_it(typed: str, api: Api, nb) -> None:
+    api.answers["POST /incidents/C37PP9/ack"] = ACKNOWLEDGED
+
+    assert nb("ack", typed).out.startswith("INC-3 is acknowledged by li ")
 
 
 def test_ack_without_a_person_names_nobody(api: Api, nb) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from alerting.inputs import Tick
+from alerting.oncall.acknowledgement import short_code
 from lab.web_daemon import Site, within
 from monitor.web.api import shapes
 from probes.sample import Outcome
@@ -60,6 +61,20 @@ def test_an_empty_body_acknowledges_for_nobody_in_particular(tmp_path: Path) -> 
         assert answer.status == 200
         assert answer.json["acknowledged_at"] is not None
         assert answer.json["acknowledged_by"] is None
+
+    within(tmp_path, story)
+
+
+def test_the_code_of_a_page_acknowledges_its_incident_for_whom_it_was_sent_to(tmp_path: Path) -> None:
+    async def story(here: Site) -> None:
+        number = await here.daemon.outage()
+        code = short_code(here.daemon.ack_key, number, "li")
+        answer = await here.post(f"/api/v1/incidents/{code}/ack")
+        others = short_code(here.daemon.ack_key, number, "han")  # no page went to Han
+
+        assert answer.status == 200
+        assert (answer.json["id"], answer.json["acknowledged_by"]) == (number, "li")
+        assert (await here.post(f"/api/v1/incidents/{others}/ack")).status == 404
 
     within(tmp_path, story)
 
