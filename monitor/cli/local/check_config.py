@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from config.model import Config
 
 SHOWN: Final = timedelta(days=14)
+EXAMINED_WITHIN: Final = 20.0
 
 
 @click.command()
@@ -32,8 +34,9 @@ def check_config(
 ) -> None:
     """Check the configuration and show the rotas.
 
-    Prints every complaint with its place, then who is on call for the next 14 days. Ends with 0 when the
-    daemon would start with it (warnings do not matter), else with 1.
+    Prints every complaint with its place, then who is on call for the next 14 days. Channels of Apprise are
+    tried out without sending. Ends with 0 when the daemon would start with it (warnings do not matter), else
+    with 1.
     """
     import config
 
@@ -55,20 +58,21 @@ def check_config(
             click.echo(f"{path}: {count(len(error.complaints), 'error')}.")
         ctx.exit(Exit.REFUSED)
     rotas = [_rota(loaded, name, now) for name in loaded.plan.rotas]
+    warnings = [*loaded.warnings, *asyncio.run(_examine(loaded))]
     if as_json:
         print_json(
             {
                 "file": str(path),
                 "ok": True,
                 "complaints": [],
-                "warnings": list(loaded.warnings),
+                "warnings": warnings,
                 "rotas": rotas,
             }
         )
         return
-    for warning in loaded.warnings:
+    for warning in warnings:
         click.echo(f"warning: {one_line(warning)}")
-    click.echo(f"{path}: {_summary(loaded)}.")
+    click.echo(f"{path}: {_summary(loaded, len(warnings))}.")
     for rota in rotas:
         _show(loaded, rota, now)
 
@@ -77,7 +81,30 @@ def _complaint(complaint: Any) -> dict[str, Any]:
     return {name: getattr(complaint, name) for name in ("file", "line", "col", "path", "message", "hint")}
 
 
-def _summary(loaded: Config) -> str:
+async def _examine(loaded: Config) -> list[str]:
+    """Let the channels that can say more about themselves do so, without sending: once for each address on them."""
+    warnings = []
+    for name, channel in loaded.channels.items():
+        examine = getattr(channel.notifier, "examine", None)
+        if examine is None:
+            continue
+        people = {id_: person.channels.get(name, "") for id_, person in loaded.plan.people.items()}
+        found = {id_: address for id_, address in people.items() if address}
+        if not channel.notifier.needs_address:
+            found = {"": ""}
+        for id_, address in found.items():
+            try:
+                message = await asyncio.wait_for(examine(address), EXAMINED_WITHIN)
+            except TimeoutError:
+                message = f"did not tell within {EXAMINED_WITHIN:g} s whether it can send"
+            if message:
+                whose = f" with the address of `{id_}`" if id_ else ""
+                warnings.append(f"`channels.{name}`{whose}: {message}")
+        await channel.notifier.close()
+    return warnings
+
+
+def _summary(loaded: Config, warnings: int) -> str:
     plan = loaded.plan
     counted = [
         count(len(loaded.checks), "check"),
@@ -86,7 +113,7 @@ def _summary(loaded: Config) -> str:
         count(len(plan.rotas), "rota"),
         count(len(plan.channels), "channel"),
     ]
-    return f"{', '.join(counted)}; no errors, {count(len(loaded.warnings), 'warning')}"
+    return f"{', '.join(counted)}; no errors, {count(warnings, 'warning')}"
 
 
 def _rota(loaded: Config, name: str, now: datetime) -> dict[str, Any]:

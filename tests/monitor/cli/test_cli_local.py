@@ -66,6 +66,31 @@ def test_check_config_shows_the_next_14_days_with_gaps_by_the_wall_of_the_rota(c
     assert lines[-1].startswith("Mon 01-18 08:00")
 
 
+def test_check_config_warns_of_a_channel_by_which_nothing_can_be_sent(tmp_path: Path) -> None:
+    path = tmp_path / "nightbell.yaml"
+    path.write_text(
+        """\
+people: {li: {name: Li, fine: "1", odd: "2"}, han: {name: Han, odd: "4"}}
+channels:
+  fine: {notifier: apprise, url: "json://127.0.0.1/{address}"}
+  odd: {notifier: apprise, url: "twillio://geheim:geheim@x/{address}"}
+  customers: {notifier: apprise, url: "tgrm://geheim/@shop", audience: everyone}
+""",
+        encoding="utf-8",
+    )
+    said = run("check-config", str(path))
+    told = [line for line in said.out.splitlines() if "channels." in line]
+
+    assert [line.partition(": cannot send by ")[0] for line in told] == [
+        "warning: `channels.odd` with the address of `li`",
+        "warning: `channels.odd` with the address of `han`",
+        "warning: `channels.customers`",
+    ]
+    assert said.code == 0
+    assert "geheim" not in said.out + said.err
+    assert len(run("check-config", str(path), "--json").json()["warnings"]) > 3
+
+
 def test_check_config_as_json_holds_the_rotas(config: Path) -> None:
     said = run("-c", str(config), "check-config", "--json").json()
 
