@@ -26,7 +26,7 @@ def _rotas(document: Document, notes: Notes) -> None:
         if not rota.shifts:
             notes.complain(*locate(document.root, path), "has no shifts")
             continue
-        gap = first_gap(rota.shifts.values())
+        gap = gaps_of(rota.shifts.values())
         if gap is not None and not document.fallback:
             notes.complain(
                 *locate(document.root, path),
@@ -35,8 +35,8 @@ def _rotas(document: Document, notes: Notes) -> None:
             )
 
 
-def first_gap(shifts: Iterable[ShiftKeys]) -> str | None:
-    """Return the first interval of a week (wall clock) that no shift covers, as `Mon 16:00-18:00`, or None."""
+def gaps_of(shifts: Iterable[ShiftKeys]) -> str | None:
+    """Return what no shift of a week (wall clock) covers, as `Mon 16:00 to 18:00 and 2 more times a week`, or None."""
     day = 24 * 60
     covered: list[tuple[int, int]] = []
     for shift in shifts:
@@ -53,8 +53,13 @@ def first_gap(shifts: Iterable[ShiftKeys]) -> str | None:
         reached = max(reached, end)
     if len(gaps) > 1 and gaps[0][0] == 0 and gaps[-1][1] == 7 * day:
         # One gap over the end of the week, not two.
-        return _week_time(gaps[-1][0], gaps[0][1] + 7 * day)
-    return _week_time(*gaps[0]) if gaps else None
+        gaps = [*gaps[1:-1], (gaps[-1][0], gaps[0][1] + 7 * day)]
+    if not gaps:
+        return None
+    more = len(gaps) - 1
+    return _week_time(*gaps[0]) + (
+        f" and {more} more {'time' if more == 1 else 'times'} a week" if more else ""
+    )
 
 
 def _minutes(clock: time) -> int:

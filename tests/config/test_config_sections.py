@@ -232,8 +232,12 @@ def _shift(match: re.Match[str]) -> str:
         pytest.param("{a: 06-06 li}", None, id="24 h from six"),
         pytest.param("{a: -16 li, b: 12- li}", None, id="overlap"),
         pytest.param("{a: -24 li}", None, id="to 24:00"),
-        pytest.param("{a: -23 li}", "Mon 23:00 to 24:00", id="one hour"),
-        pytest.param("{a: 22-06 li}", "Mon 06:00 to 22:00", id="only nights"),
+        pytest.param("{a: -23 li}", "Mon 23:00 to 24:00 and 6 more times a week", id="one hour"),
+        pytest.param("{a: 22-06 li}", "Mon 06:00 to 22:00 and 6 more times a week", id="only nights"),
+        pytest.param("{a: 08-16 li}", "Mon 16:00 to Tue 08:00 and 6 more times a week", id="only days"),
+        pytest.param(
+            "{a: li mon, b: li wed-sat}", "Tue 00:00 to 24:00 and 1 more time a week", id="two days"
+        ),
         pytest.param("{a: li mon-sat}", "Sun 00:00 to 24:00", id="no Sunday"),
         pytest.param("{a: li mon-fri}", "Sat 00:00 to Mon 00:00", id="no weekend"),
         pytest.param("{a: 06-06 li mon-sat}", "Sun 06:00 to Mon 06:00", id="24 h shifts, no Sunday"),
