@@ -43,12 +43,14 @@ def probe(
 ) -> None:
     """Run one check once, right here.
 
-    CHECK is the name of a check in the configuration, or a URL like https://shop.example/health or
-    tcp://10.0.0.5:5432. The daemon need not be running; nothing is recorded and nobody is told. What is
+    CHECK is the name of a check in the configuration, a URL like https://shop.example/health, or an address
+    like 10.0.0.5:5432. The daemon need not be running; nothing is recorded and nobody is told. What is
     measured as a rate is measured twice. Ends with 0 for up, 1 for down, 3 for unknown.
     """
     limit = _seconds("--timeout", timeout) if timeout is not None else None
     between = _seconds("--apart", apart)
+    if "://" not in check and ":" in check:  # no name holds a colon: an address, as in the configuration
+        check = f"tcp://{check}"
     wanted = _of_url(check, limit) if "://" in check else _of_name(here, check, limit)
     sample = asyncio.run(_observe(wanted, between))
     if as_json:

@@ -237,6 +237,12 @@ def test_probe_of_a_url_needs_no_configuration(listener: socket.socket) -> None:
     assert said.json()["phases"]["connect"] >= 0
 
 
+def test_probe_of_an_address_is_one_of_tcp_as_in_the_configuration(listener: socket.socket) -> None:
+    said = run("probe", f"127.0.0.1:{listener.getsockname()[1]}", "--json")
+
+    assert (said.code, said.json()["probe"], said.json()["outcome"]) == (0, "tcp", "up")
+
+
 def test_a_deadline_of_the_probe_is_down_by_timeout(listener: socket.socket) -> None:
     port = listener.getsockname()[1]
     said = run("probe", f"http://127.0.0.1:{port}/", "--timeout", "100ms", "--json")
@@ -266,6 +272,8 @@ def test_what_is_a_rate_is_measured_twice(config: Path) -> None:
         (("probe", "zzz"), "cannot probe zzz: there is no such check in CONFIG; there are pg, memory, cpu"),
         (("probe", "ftp://x"), "cannot probe ftp://…: no probe knows that scheme; known: http, https, tcp"),
         (("probe", "tcp://127.0.0.1"), "cannot probe that tcp URL: target needs a port"),
+        (("probe", "127.0.0.1:"), "cannot probe that tcp URL: "),
+        (("probe", "::"), "cannot probe that tcp URL: "),
         (("probe", "http://[::1"), "cannot probe that http URL: "),
     ],
 )
