@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from itertools import chain
 from types import MappingProxyType
 from typing import TypeVar, cast
 
 from alerting.incidents.incident import Entry
 from alerting.notification import Receipt
 from alerting.plan import Plan
-from alerting.state import Changes, Record, State
+from alerting.state import Changes, Record, State, keys_of
 
 R = TypeVar("R", bound=Record)
 
@@ -20,7 +21,7 @@ NO_DATA: Mapping[str, str] = MappingProxyType({})
 class Draft:
     """Reads through to the state, keeps what is put, and hands it over as `Changes`."""
 
-    __slots__ = ("_entries", "_numbers", "_put", "_receipts", "_state", "now", "plan")
+    __slots__ = ("_about", "_entries", "_numbers", "_put", "_receipts", "_state", "now", "plan")
 
     def __init__(self, state: State, plan: Plan, now: datetime) -> None:
         """Begin with nothing changed."""
@@ -28,6 +29,7 @@ class Draft:
         self.now = now
         self._state = state
         self._put: dict[tuple[type, str], Record] = {}
+        self._about: dict[tuple[type, str], dict[str, None]] = {}
         self._entries: list[Entry] = []
         self._receipts: list[Receipt] = []
         self._numbers: dict[str, int] = {}
@@ -51,9 +53,24 @@ class Draft:
             if its_kind is kind and key not in known and (where is None or where(cast("R", record))):
                 yield cast("R", record)
 
+    def about(
+        self, kind: type[R], key: str, where: Callable[[R], bool] | None = None, *, newest_first: bool = False
+    ) -> Iterator[R]:
+        """Iterate over the records of one type that are, or were before this decision, about `key`."""
+        known = self._state.about(cast("type[Record]", kind), key)
+        ours = [id_ for id_ in self._about.get((kind, key), ()) if id_ not in known]
+        ids = chain(reversed(ours), reversed(known)) if newest_first else chain(known, ours)
+        for id_ in ids:
+            seen = self.get(kind, id_)
+            if seen is not None and (where is None or where(seen)):
+                yield seen
+
     def put(self, record: R) -> R:
         """Write a record: new, or instead of the one with its id."""
-        self._put[(type(record), record.id)] = record
+        kind = type(record)
+        self._put[(kind, record.id)] = record
+        for key in keys_of(record):
+            self._about.setdefault((kind, key), {})[record.id] = None
         return record
 
     def note(

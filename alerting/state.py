@@ -6,7 +6,7 @@ reads it and returns `Changes`; they are recorded in one transaction, then appli
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -15,6 +15,7 @@ from alerting.alert import Alert, AlertState
 from alerting.announcements.announcement import Announcement, AnnouncementState
 from alerting.incidents.incident import Entry, Incident, IncidentState
 from alerting.incidents.silence import Silence
+from alerting.index import Index
 from alerting.notification import Notification, Receipt
 from alerting.oncall.escalation import Escalation
 from alerting.tickets.ticket import Ticket, TicketState
@@ -98,22 +99,39 @@ class State:
 
     records: dict[type, dict[str, Record]] = field(default_factory=lambda: {kind: {} for kind in RECORDS})
     numbers: dict[str, int] = field(default_factory=dict)
+    _indexes: dict[type, Index[Record]] = field(default_factory=dict, repr=False, compare=False)
 
     def apply(self, changes: Changes) -> None:
         """Take over recorded changes."""
         for record in changes.records:
-            table = self.records[type(record)]
-            if alive(record) or self._remembered(record):
-                table[record.id] = record
-            else:
-                table.pop(record.id, None)
+            self._put(record, alive(record) or self._remembered(record))
             self._count(record.id)
             if isinstance(record, Incident) and not alive(record):
                 self._forget(record.id)
             elif isinstance(record, Recovery):
-                self._forget_old(record.service)
+                for old in list(self.about(Recovery, record.service))[:-RECOVERIES_KEPT]:
+                    self._put(self.records[Recovery][old], stays=False)
         for entry in changes.entries:
             self._count(entry.id)
+
+    def about(self, kind: type[Record], key: str) -> dict[str, None]:
+        """Return the ids of the records of one type that are about `key`, oldest first; see `keys_of`."""
+        index = self._indexes.get(kind)
+        if index is None or index.size != len(self.records[kind]):  # filled by whoever loaded us
+            index = self._indexes[kind] = Index(keys_of, self.records[kind])
+        return index.of(key)
+
+    def _put(self, record: Record, stays: bool) -> None:
+        kind = type(record)
+        table = self.records[kind]
+        before = table.get(record.id)
+        index = self._indexes.get(kind)
+        if index is not None and index.size == len(table):
+            index.change(record.id, before, record if stays else None)
+        if stays:
+            table[record.id] = record
+        else:
+            table.pop(record.id, None)
 
     def _remembered(self, record: Record) -> bool:
         return isinstance(record, Notification) and record.incident in self.records[Incident]
@@ -125,22 +143,26 @@ class State:
 
     def _forget(self, incident: str) -> None:
         self.records[Escalation].pop(incident, None)
-        told = self.records[Notification]
-        for key in [key for key, row in told.items() if _about(row, incident) and not alive(row)]:
-            del told[key]
-
-    def _forget_old(self, service: str) -> None:
-        known = self.records[Recovery]
-        past = [key for key, row in known.items() if isinstance(row, Recovery) and row.service == service]
-        for key in past[:-RECOVERIES_KEPT]:
-            del known[key]
-
-
-def _about(record: Record, incident: str) -> bool:
-    return isinstance(record, Notification) and record.incident == incident
+        for key in list(self.about(Notification, incident)):
+            row = self.records[Notification][key]
+            if not alive(row):
+                self._put(row, stays=False)
 
 
 PREFIXES: Final = ("INC", "T", "A", "S", "N", "E", "R")
+
+
+def keys_of(record: Record) -> Iterable[str]:
+    """Tell what a record is about: its incident, its service, or of an incident its group and `has:SERVICE`."""
+    match record:
+        case Alert(incident=str(incident)) | Notification(incident=str(incident)):
+            return (incident,)
+        case Incident(group=group, services=services):
+            return (group, *(f"has:{service}" for service in services))
+        case Recovery(service=service):
+            return (service,)
+        case _:
+            return ()
 
 
 def of(state: State, kind: type[Record]) -> Iterator[Record]:

@@ -17,7 +17,7 @@ from alerting.announcements.announcement import Announcement, AnnouncementState
 from alerting.announcements.policy import AnnouncePolicy
 from alerting.announcements.recovery_time import expected
 from alerting.desk import outward
-from alerting.desk.facts import active_alerts
+from alerting.desk.facts import felt, public_services
 from alerting.desk.publishing import tell_what_is_due
 from alerting.draft import Draft
 from alerting.incidents.incident import EndReason, Incident
@@ -32,23 +32,11 @@ LAST_WORDS: Final = {EndReason.FALSE_ALARM: "false_alarm"}
 """What customers read where an outage did not simply recover; else that the notice is closed."""
 
 
-def felt(draft: Draft, incident: Incident) -> list[Alert]:
-    """Return the incident's alerts that customers can feel, until they are surely over."""
-    return [alert for alert in active_alerts(draft, incident) if alert.impact is not Impact.NONE]
-
-
-def _services(draft: Draft, incident: Incident, alerts: list[Alert]) -> list[ServicePlan]:
-    """Return the public services that these alerts are about: what else has joined is none of customers' business."""
-    checks = [draft.plan.checks.get(alert.key.check) for alert in alerts]
-    hit = {name for check in checks if check is not None for name in check.services}
-    known = [draft.plan.services.get(name) for name in incident.services if name in hit]
-    return [service for service in known if service is not None and service.public]
-
-
 def consider(draft: Draft, incident: Incident) -> Incident:
     """Prepare an announcement where customers are affected, or take up the one that is there."""
-    alerts = felt(draft, incident)
-    services = _services(draft, incident, alerts)
+    alerts = sorted(felt(draft, incident), key=lambda alert: alert.id)
+    hit = {service.id: service for alert in alerts for service in public_services(draft, alert)}
+    services = [hit[name] for name in sorted(hit)]  # what else has joined is none of customers' business
     firing = any(alert.state is AlertState.FIRING for alert in alerts)
     if incident.severity is not Severity.CRITICAL or not services or not firing:
         return incident
@@ -67,6 +55,19 @@ def consider(draft: Draft, incident: Incident) -> Incident:
     incident = draft.put(replace(incident, announcement=announcement.id))
     tell_what_is_due(draft, announcement.id)
     return incident
+
+
+def new_to_them(draft: Draft, incident: Incident, alert: Alert) -> bool:
+    """Tell whether an alert that has joined can change anything that customers read, or may read."""
+    if alert.impact is Impact.NONE:
+        return False
+    known = live(draft, incident)
+    if known is None or known.recovered_at is not None or known.state is AnnouncementState.MONITORING:
+        return True
+    named = {*known.services, *known.waiting}
+    told = known.published_at is not None and known.pushed_at is not None
+    same = known.impact in (alert.impact.value, Impact.DOWN.value)
+    return not (told and same and all(one.id in named for one in public_services(draft, alert)))
 
 
 def live(draft: Draft, incident: Incident) -> Announcement | None:
@@ -132,7 +133,7 @@ def _expected(draft: Draft, services: list[ServicePlan]) -> tuple[timedelta, boo
     """Return the longest of the services' expected recoveries: it is over when the last one is back."""
     known = [
         expected(
-            [row.seconds for row in draft.all(Recovery) if row.service == service.id],
+            [row.seconds for row in draft.about(Recovery, service.id)],
             service.expected_recovery,
         )
         for service in services
@@ -208,7 +209,7 @@ def _retimed(draft: Draft, announcement: Announcement, policy: AnnouncePolicy, *
 
 def eased(draft: Draft, incident: Incident) -> None:
     """Where nothing is left that customers feel they hear so, whatever else still is the staff's trouble."""
-    if not felt(draft, incident):
+    if live(draft, incident) is not None and next(felt(draft, incident), None) is None:
         recovered(draft, incident)
 
 

@@ -3,27 +3,51 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from alerting.alert import Alert
 from alerting.draft import Draft
 from alerting.incidents.incident import Incident
 from alerting.oncall.person import Person
+from alerting.plan import ServicePlan
+from alerting.severity import Impact
 from alerting.tickets.ticket import Ticket
 from alerting.wording.staff import Facts
 
 
-def active_alerts(draft: Draft, incident: Incident) -> list[Alert]:
-    """Return the incident's alerts that are not over, worst and oldest first.
+def live_alerts(draft: Draft, incident: Incident) -> Iterator[Alert]:
+    """Iterate over the incident's alerts that are not over, the newest first.
 
-    An alert that fired again may belong to another incident by now.
+    One that fired again may belong to another incident by now.
     """
-    found = [draft.get(Alert, key) for key in incident.alerts]
-    live = [
-        alert for alert in found if alert is not None and alert.state.active and alert.incident == incident.id
-    ]
-    return sorted(live, key=lambda alert: (-alert.severity.rank, alert.since, alert.id))
+    return draft.about(
+        Alert,
+        incident.id,
+        lambda alert: alert.state.active and alert.incident == incident.id,
+        newest_first=True,  # in a storm the oldest are the first to recover
+    )
+
+
+def active_alerts(draft: Draft, incident: Incident) -> list[Alert]:
+    """Return the incident's alerts that are not over, worst and oldest first."""
+    return sorted(
+        live_alerts(draft, incident), key=lambda alert: (-alert.severity.rank, alert.since, alert.id)
+    )
+
+
+def public_services(draft: Draft, alert: Alert) -> list[ServicePlan]:
+    """Return the public services that an alert's check belongs to."""
+    check = draft.plan.checks.get(alert.key.check)
+    known = [draft.plan.services.get(name) for name in sorted(check.services)] if check else []
+    return [service for service in known if service is not None and service.public]
+
+
+def felt(draft: Draft, incident: Incident) -> Iterator[Alert]:
+    """Iterate over the incident's alerts that customers can feel, until they are surely over."""
+    for alert in live_alerts(draft, incident):
+        if alert.impact is not Impact.NONE and public_services(draft, alert):
+            yield alert
 
 
 def staff_facts(draft: Draft, incident: Incident, language: str, *, worse: bool = False) -> Facts:

@@ -16,6 +16,11 @@ class Group:
     services: tuple[str, ...]
     host: str
 
+    @property
+    def near(self) -> tuple[str, ...]:
+        """What an incident that fits is about: the group itself, or one of its services."""
+        return (self.key, *(f"has:{service}" for service in self.services))
+
 
 def group_of(check: CheckPlan) -> Group:
     """Return the group of a check's alerts."""

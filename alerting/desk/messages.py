@@ -101,7 +101,7 @@ def tell_it_is_over(draft: Draft, incident: Incident, *, only: Notification | No
 
     Once per opening. A notice that a relapse called off told nobody: its reader is still owed one.
     """
-    rows = list(draft.all(Notification, lambda row: row.incident == incident.id))
+    rows = list(draft.about(Notification, incident.id))
     notices = (
         row for row in rows if row.kind is Kind.RECOVERY and row.state is not NotificationState.CANCELLED
     )
@@ -142,11 +142,11 @@ def cancel(
 
     `asked_for` False spares pages that a person asked for.
     """
-    waiting = draft.all(
+    waiting = draft.about(
         Notification,
+        incident,
         lambda row: (
-            row.incident == incident
-            and row.kind in kinds
+            row.kind in kinds
             and row.state is NotificationState.PENDING
             and to in (None, row.to)
             and (asked_for or not row.by_hand)

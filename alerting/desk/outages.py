@@ -30,15 +30,18 @@ def judged(draft: Draft, given: Judged) -> str:
     thresholds = {threshold.id: threshold for threshold in check.thresholds}
     if given.worked and draft.get(Proof, check.name) is None:
         draft.put(Proof(id=check.name, at=given.at))
-    touched: dict[str, None] = {}
+    touched: dict[str, bool] = {}
     for verdict in (*given.verdicts, *_gone(draft, given, check)):
         threshold = thresholds.get(verdict.key.threshold)
         if threshold is not None:
-            touched.update(dict.fromkeys(_judge(draft, check, threshold, verdict)))
-    for number in touched:
+            number = _judge(draft, check, threshold, verdict)
+            alert = draft.get(Alert, str(verdict.key))
+            fires = alert is not None and alert.state is AlertState.FIRING
+            touched[number] = touched.get(number, False) or fires
+    for number, fired in touched.items():
         incident = draft.get(Incident, number)
         if incident is not None:
-            settle(draft, incident)
+            settle(draft, incident, fired=fired)
     return ""
 
 
@@ -55,25 +58,25 @@ def _gone(draft: Draft, given: Judged, check: CheckPlan) -> Iterable[Verdict]:
     return [Verdict(key=alert.key, at=given.at, message="no longer reported") for alert in live]
 
 
-def _judge(draft: Draft, check: CheckPlan, threshold: Threshold, verdict: Verdict) -> Iterable[str]:
-    """Move one alert; return the incidents it touches."""
+def _judge(draft: Draft, check: CheckPlan, threshold: Threshold, verdict: Verdict) -> str:
+    """Move one alert; return the incident it touches, empty for none."""
     before = draft.get(Alert, str(verdict.key))
     after = step(before, verdict, threshold)
     if after is None or after is before:
-        return []
+        return ""
     was = before is not None and before.state.active
     if after.state is AlertState.FIRING and not was:
-        return [_fired(draft, check, after)]
+        return _fired(draft, check, after)
     draft.put(after)
     if after.incident is None:
-        return []
+        return ""
     if was and after.state is AlertState.FIRING and before is not None:
-        return [_changed(draft, check, before, after)]
+        return _changed(draft, check, before, after)
     if after.state is AlertState.RESOLVED:
         draft.note(
             after.incident, "alert_resolved", f"{_name(after)} is good again", data={"alert": after.id}
         )
-    return [after.incident]
+    return after.incident
 
 
 def _changed(draft: Draft, check: CheckPlan, before: Alert, after: Alert) -> str:
@@ -104,11 +107,8 @@ def _name(alert: Alert) -> str:
 def _fired(draft: Draft, check: CheckPlan, alert: Alert) -> str:
     """Put a firing alert into an incident: one that is going on, one just over, or a new one."""
     group = group_of(check)
-    known = sorted(
-        draft.all(Incident, lambda incident: fits(incident, group)),
-        key=lambda incident: incident.opened_at,
-        reverse=True,
-    )
+    near = {one.id: one for key in group.near for one in draft.about(Incident, key) if fits(one, group)}
+    known = sorted(near.values(), key=lambda incident: incident.opened_at, reverse=True)
     for incident in known:
         if incident.state.active:
             return _join(draft, incident, alert, group)
@@ -191,7 +191,7 @@ def _join(draft: Draft, incident: Incident, alert: Alert, group: Group) -> str:
         incident = draft.put(replace(incident, services=services))
     if muted and not incident.quiet:
         alarm.start(draft, incident)  # the silence does not cover this one
-    elif not incident.quiet:
+    elif not incident.quiet and customers.new_to_them(draft, incident, alert):
         customers.consider(draft, incident)
     return incident.id
 

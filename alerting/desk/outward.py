@@ -121,8 +121,9 @@ def _queue(
 
 def _call_off_older(draft: Draft, announcement: Announcement, channel: str) -> None:
     """Older words that have not left yet never will: nobody should read of the outage after its end."""
-    waiting = draft.all(
+    waiting = draft.about(
         Notification,
+        announcement.incident,
         lambda row: (
             row.announcement == announcement.id
             and row.channel == channel

@@ -46,7 +46,9 @@ def start(draft: Draft, incident: Incident, *, worse: bool = False) -> None:
 def _fresh(draft: Draft, incident: Incident) -> Escalation | None:
     policy = duty.policy_for(draft, incident)
     former = draft.get(Escalation, incident.id)
-    known = policy or former  # a reload may have taken every policy away: the steps it had are better than none
+    known = (
+        policy or former
+    )  # a reload may have taken every policy away: the steps it had are better than none
     if known is None:
         return None
     return Escalation(
@@ -169,8 +171,7 @@ def _around(draft: Draft, incident: Incident, escalation: Escalation) -> Escalat
 def last_resort(draft: Draft, incident: Incident, turn: int, position: int) -> bool:
     """Page those of the fallback who were not paged in that round; False where there is nobody."""
     steps = tuple(f"{turn}.{place}" for place in range(position + 1))
-    rows = draft.all(Notification, lambda row: row.incident == incident.id and row.step in steps)
-    paged = {row.to for row in rows}
+    paged = {row.to for row in draft.about(Notification, incident.id) if row.step in steps}
     left = [one for one in draft.plan.fallback if one not in paged and duty.channels_of(draft, one)]
     for person in left:
         _page(draft, incident, person, (), f"{turn}.{position}")

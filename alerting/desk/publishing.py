@@ -9,12 +9,11 @@ from typing import Final
 
 from alerting.announcements.announcement import Announcement, AnnouncementState
 from alerting.desk import acknowledgement, duty, messages, outward
-from alerting.desk.facts import active_alerts, language_of, name_of
+from alerting.desk.facts import felt, language_of, name_of
 from alerting.draft import Draft
 from alerting.incidents.incident import Incident
 from alerting.inputs import Publish, Refusal, Refused, Say
 from alerting.plan import Audience
-from alerting.severity import Impact
 from alerting.wording.staff import reminder
 
 TEXT: Final = 10_000
@@ -104,17 +103,11 @@ def clock(draft: Draft) -> None:
                 tell_what_is_due(draft, announcement.id)
                 _lapse(draft, announcement.id)
         elif announcement.all_clear_at is not None and announcement.all_clear_at <= draft.now:
-            if incident is not None and _felt_again(
-                draft, incident
-            ):  # muted, or no word would be out of date
+            if incident is not None and incident.state.active and any(felt(draft, incident)):
+                # It came back muted: no word of that, and none of its end.
                 draft.put(replace(announcement, recovered_at=None, all_clear_at=None))
             else:
                 all_clear(draft, announcement)
-
-
-def _felt_again(draft: Draft, incident: Incident) -> bool:
-    alerts = active_alerts(draft, incident) if incident.state.active else []
-    return any(alert.impact is not Impact.NONE for alert in alerts)
 
 
 def tell_what_is_due(draft: Draft, number: str, *, at_once: bool = False) -> None:

@@ -142,11 +142,11 @@ def _advance(draft: Draft, incident: Incident, row: Notification) -> None:
 
 def _hope(draft: Draft, incident: Incident, steps: tuple[str, ...]) -> bool:
     """Tell whether a page of these steps arrived, or still may."""
-    pages = draft.all(
+    pages = draft.about(
         Notification,
+        incident.id,
         lambda row: (
-            row.incident == incident.id
-            and row.kind is Kind.PAGE
+            row.kind is Kind.PAGE
             and row.step in steps
             and (row.state.alive or row.state is NotificationState.ACCEPTED)
         ),

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from alerting.alert import Alert, AlertState
 from alerting.desk import customers, messages, paging, work
-from alerting.desk.facts import active_alerts
+from alerting.desk.facts import active_alerts, live_alerts
 from alerting.draft import Draft
 from alerting.incidents.incident import EndReason, Incident, IncidentState
 from alerting.inputs import Reloaded
@@ -18,23 +18,23 @@ from alerting.severity import Severity
 from alerting.wording.staff import describe
 
 
-def settle(draft: Draft, incident: Incident) -> None:
-    """Bring an incident into the state its alerts are in."""
+def settle(draft: Draft, incident: Incident, *, fired: bool = True) -> None:
+    """Bring an incident into the state its alerts are in. `fired` False: none of them has begun to fire."""
     if not incident.state.active:
         return
-    live = active_alerts(draft, incident)
-    if not live:
+    if next(live_alerts(draft, incident), None) is None:
         end(draft, incident, EndReason.RECOVERED)
         return
-    if live[0].severity.rank < incident.severity.rank:
-        incident = _ease(draft, incident, live[0].severity)
+    if not any(alert.severity is incident.severity for alert in live_alerts(draft, incident)):
+        incident = _ease(draft, incident, active_alerts(draft, incident)[0].severity)
     customers.eased(draft, incident)
-    firing = any(alert.state is AlertState.FIRING for alert in live)
+    may = fired or incident.state is IncidentState.OPEN
+    firing = may and any(alert.state is AlertState.FIRING for alert in live_alerts(draft, incident))
     if firing and incident.state is IncidentState.RECOVERING:
         back = draft.put(
             replace(incident, state=IncidentState.OPEN, recovering_at=None, changed_at=draft.now)
         )
-        draft.note(incident.id, "relapsed", describe(live[0]))
+        draft.note(incident.id, "relapsed", describe(active_alerts(draft, incident)[0]))
         paging.resume(draft, back)
     elif not firing and incident.state is IncidentState.OPEN:
         draft.put(
@@ -111,7 +111,7 @@ def reloaded(draft: Draft, _given: Reloaded) -> str:
         incident = draft.get(Incident, number)
         if incident is None or not incident.state.active:
             continue
-        if active_alerts(draft, incident):
+        if any(live_alerts(draft, incident)):
             settle(draft, incident)
         else:
             end(draft, incident, EndReason.UNMONITORED)

@@ -83,13 +83,25 @@ def refresh(draft: Draft) -> None:
 
 def apply(draft: Draft, incident: Incident) -> Incident:
     """Return the incident, marked as muted where silences cover every one of its active alerts."""
-    reasons = [_covering(draft, alert, incident) for alert in active_alerts(draft, incident)]
-    quiet = next(iter(reasons), "") if reasons and all(reasons) else ""
+    quiet = _quiet(draft, incident)
     if quiet == incident.quiet:
         return incident
     if quiet:
         draft.note(incident.id, "muted", f"quiet by {quiet}")
     return draft.put(replace(incident, quiet=quiet))
+
+
+def _quiet(draft: Draft, incident: Incident) -> str:
+    """Return the silence of the worst alert where each is covered by one; empty otherwise."""
+    if next(draft.all(Silence), None) is None:
+        return ""
+    found = ""
+    for alert in active_alerts(draft, incident):
+        reason = _covering(draft, alert, incident)
+        if not reason:
+            return ""
+        found = found or reason
+    return found
 
 
 def _covering(draft: Draft, alert: Alert, incident: Incident) -> str:

@@ -328,6 +328,19 @@ def test_the_all_clear_is_neither_put_off_nor_repeated_when_the_staffs_trouble_e
     assert len(world.all(Recovery)) == 1
 
 
+def test_customers_hear_the_end_although_a_private_service_of_the_same_incident_is_still_down():
+    services = [service("shop", "gate"), service("back", "gate", "store", public=False)]
+    world = Outside(plan(check("gate"), check("store"), services=services))
+    world.fails("gate")
+    world.fails("store")
+    world.ignore_messages()
+    world.works("gate")
+    assert world.incident.state.active
+    world.nobody_hears_for(minutes=4)
+    world.pass_(minutes=1)
+    world.expects_words("customers", says="working normally again")
+
+
 def test_a_service_that_is_only_slow_is_called_slow():
     slow = level("latency", critical=above(1), impact=Impact.DEGRADED)
     world = Outside(plan(check("web", slow), services=[service("shop", "web")]))

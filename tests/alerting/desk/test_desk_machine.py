@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from alerting.announcements.announcement import Announcement, AnnouncementState
 from alerting.desk import decide
 from alerting.desk.duty import anybody
-from alerting.desk.facts import active_alerts
+from alerting.desk.facts import active_alerts, felt
 from alerting.draft import Draft
 from alerting.incidents.incident import Incident, IncidentState
 from alerting.inputs import (
@@ -283,8 +283,9 @@ class Desk(RuleBasedStateMachine):
             incident = self.world.state.records[Incident].get(one.incident)
             if not isinstance(incident, Incident) or not incident.state.active or incident.quiet:
                 continue
-            felt = [alert for alert in active_alerts(draft, incident) if alert.impact is not Impact.NONE]
-            assert one.recovered_at is None or not felt, f"{one.id} is called over while it is felt"
+            assert one.recovered_at is None or not felt(draft, incident), (
+                f"{one.id} is called over while it is felt"
+            )
 
     @invariant()
     def what_is_kept_bears_on_something(self) -> None:
