@@ -16,6 +16,7 @@ from lab.tools import tool
 from lab.web_daemon import WebDaemon, web_daemon
 from monitor.metrics.exposition import Format
 from monitor.metrics.scrape import Scraper
+from probes.kinds import KINDS
 from probes.sample import ErrorClass, Outcome
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
@@ -41,11 +42,21 @@ channels: {log: {notifier: log}}
 """
 
 
-def promtool(body: bytes) -> None:
+EXAMPLES = {
+    "http": "url: https://shop.example/",
+    "tcp": "target: '10.0.0.5:5432'",
+    "unit": "unit: nginx.service",
+}
+
+
+def promtool(body: bytes) -> list[str]:
+    """Return what promtool complains of; a body it cannot read fails."""
     done = subprocess.run(
         [tool("promtool"), "check", "metrics"], input=body, capture_output=True, timeout=30, check=False
     )
-    assert (done.returncode, done.stdout + done.stderr) == (0, b""), (done.stdout + done.stderr).decode()
+    told = (done.stdout + done.stderr).decode().split("\n")
+    assert done.returncode in (0, 3), told
+    return [line for line in told if line]
 
 
 def within(home: Path, story: Callable[[WebDaemon], Awaitable[None]]) -> None:
@@ -65,7 +76,7 @@ async def scrape(daemon: WebDaemon, form: Format = Format.TEXT, scraper: Scraper
 
 
 async def fill(daemon: WebDaemon) -> None:
-    """Give every kind of check a full sample: each metric it declares, some with parts."""
+    """Give every check a full sample: each metric its kind declares, some with parts."""
     for name, check in daemon.config.checks.items():
         kind = type(check.probe)
         values = dict.fromkeys(kind.METRICS, 0.5)
@@ -81,9 +92,31 @@ def test_promtool_finds_nothing_to_complain_of(tmp_path: Path) -> None:
         daemon.vitals.troubles["store"] = "full"
         await daemon.sample("shop", Outcome.DOWN, phases={"connect": 1.0})
         _, body = await Scraper().scrape(daemon)
-        promtool(body)
+        assert promtool(body) == []
 
     within(tmp_path, story)
+
+
+def test_of_every_kind_promtool_blames_only_the_spelling_that_is_node_exporters(tmp_path: Path) -> None:
+    async def story() -> None:
+        checks = "".join(f"  a-{name}: {{probe: {name}, {EXAMPLES.get(name, '')}}}\n" for name in KINDS)
+        async with web_daemon(tmp_path, f"host: off\nchecks:\n{checks}") as daemon:
+            await fill(daemon)
+            _, body = await Scraper().scrape(daemon)
+
+        theirs = [
+            metric.exposed
+            for kind in KINDS.values()
+            for metric in kind.METRICS.values()
+            if metric.exposed and metric.exposed != metric.exposed.lower()
+        ]
+        assert all(name.startswith("node_memory_") for name in theirs)
+        assert promtool(body) == [
+            f"{name} metric names should be written in 'snake_case' not 'camelCase'"
+            for name in sorted(theirs)
+        ]
+
+    asyncio.run(story())
 
 
 @pytest.mark.parametrize("form", list(Format))
