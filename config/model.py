@@ -54,7 +54,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listen:
-    """The two listeners: inward (console, API, metrics) and outward (status page, acknowledgement links)."""
+    """The two listeners: inward (API, metrics) and outward (status page, acknowledgement links)."""
 
     internal: Address
     public: Address

@@ -45,7 +45,7 @@ class TlsFiles:
 class ListenKeys:
     """Where the daemon listens.
 
-    internal: console, API and metrics.
+    internal: API and metrics.
     public: status page, feeds, acknowledgement links, heartbeats and reports.
     public_url: how people reach `public`; links in messages begin with it.
     tls: lets the public listener stand without a proxy in front of it.
