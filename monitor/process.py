@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -64,6 +65,7 @@ async def serve(loader: Callable[[], Config], clock: Clock) -> None:
             ]
             app.vitals.ready = True
             _say_ready(servers.addresses())
+            _keep_what_stays()
             await stopping.wait()
 
             app.vitals.ready = False
@@ -98,6 +100,13 @@ def _say_ready(addresses: Mapping[str, str]) -> None:
         print(f"  {name:<12} {address}")  # noqa: T201
     sys.stdout.flush()
     log.info("ready")
+
+
+def _keep_what_stays() -> None:
+    """Have the garbage collector leave alone what was made while starting: each full pass over it stops the loop."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 def run(_path: Path, *, loader: Callable[[], Config], clock: Clock | None = None) -> int:

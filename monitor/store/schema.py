@@ -64,7 +64,7 @@ def _documents(name: str, *columns: SchemaItem, number: bool = True) -> sa.Table
 def _alive() -> tuple[SchemaItem, ...]:
     """Whether the record still bears on decisions; the index holds only those that do."""
     column = sa.Column("alive", sa.Boolean, nullable=False)
-    return column, sa.Index(None, column, sqlite_where=column.is_(True), postgresql_where=column.is_(True))
+    return column, sa.Index(None, column, sqlite_where=column.is_(True))
 
 
 def _word(name: str, *, null: bool = True) -> sa.Column[str]:
@@ -199,3 +199,16 @@ meta = sa.Table(
     sa.Column("key", sa.String, primary_key=True),
     sa.Column("value", sa.Text, nullable=False),
 )
+
+
+def name_for_postgresql() -> sa.MetaData:
+    """Return the tables with what PostgreSQL is told of the partial indexes.
+
+    Only who makes tables or compares them needs it: to say it above would load that dialect at every start.
+    """
+    for table in metadata.tables.values():
+        for index in table.indexes:
+            where = index.dialect_options["sqlite"]["where"]
+            if where is not None:
+                index.dialect_options["postgresql"]["where"] = where
+    return metadata

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,7 @@ def run(ctx: click.Context, here: Surroundings, *, log_level: str, as_json: bool
     It logs to stderr, and prints to stdout where it listens once it is ready. SIGHUP reloads the
     configuration, SIGTERM ends it. When it cannot start it ends with 1, when it breaks with 70.
     """
+    gc.disable()  # what is made while starting stays: to look it over again and again only delays the start
     configure(log_level, as_json=as_json)
 
     def loader() -> Config:

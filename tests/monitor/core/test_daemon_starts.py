@@ -291,3 +291,32 @@ def test_the_module_runs_isolated_from_whoever_calls_it(tmp_path: Path) -> None:
         cwd=tmp_path, capture_output=True, text=True, env=dict(os.environ), check=False,
     )  # fmt: skip
     assert told.returncode == 0, told.stderr
+
+
+def test_what_a_plain_start_does_not_need_is_not_loaded(daemon: Nightbell) -> None:
+    """Start to ready is measured in tenths of a second: a library nobody asked for is one of them."""
+    daemon.start()
+    assert daemon.stop() == 0  # the first start makes the tables, and may load what makes them
+    told = subprocess.Popen(
+        [sys.executable, "-X", "importtime", "-m", "monitor", "-c", str(daemon.file), "run"],
+        cwd=daemon.home, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        until(lambda: daemon.get("/readyz")[0] == 200, within=20, why="ready")
+    finally:
+        told.terminate()
+        _, words = told.communicate(timeout=15)
+    loaded = {
+        line.rpartition("|")[2].strip() for line in words.splitlines() if line.startswith("import time:")
+    }
+    assert "monitor.process" in loaded
+    unwanted = {
+        "alembic",
+        "mako",
+        "apprise",
+        "rich",
+        "aiosmtplib",
+        "cryptography",
+        "sqlalchemy.dialects.postgresql",
+    }
+    assert loaded & unwanted == set()

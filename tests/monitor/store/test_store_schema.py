@@ -229,7 +229,7 @@ def test_everything_can_be_said_to_postgresql_too() -> None:
     assert len(said) > 30
     assert sum("FOR UPDATE SKIP LOCKED" in one for one in said) == 2  # the claim, yielded twice
     assert any("ON CONFLICT (id) DO UPDATE" in one for one in said)
-    for table in schema.metadata.sorted_tables:
+    for table in schema.name_for_postgresql().sorted_tables:
         str(sa.schema.CreateTable(table).compile(dialect=postgresql.dialect()))
         indexes = [sa.schema.CreateIndex(index) for index in table.indexes]
         said += [str(one.compile(dialect=postgresql.dialect())) for one in indexes]
