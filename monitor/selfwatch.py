@@ -63,7 +63,8 @@ class SelfWatch:
                 now = loop.time()
                 self._vitals.loop_lag = max(0.0, now - due)
                 if now - due > BEAT:
-                    due = now  # we were held up: no burst of beats to catch up
+                    due = now  # all were held up: no burst of beats, and nobody is blamed before the next one
+                    continue
                 self._ask_around(beat, now)
                 beat += 1
                 if not self._stuck(now) and feed is not None and now - fed >= feed / 3:

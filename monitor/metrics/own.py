@@ -107,9 +107,12 @@ def _all(daemon: Daemon, outbox: OutboxStats | None) -> Iterator[Metric]:
 def _engine(daemon: Daemon) -> Iterator[Metric]:
     vitals = daemon.vitals
     yield _one("checks", "Configured checks.", len(daemon.config.checks))
-    yield _count("runs", "Runs of checks that came to an end.", {(): vitals.runs}, ())
+    yield _count("runs", "Runs of checks begun.", {(): vitals.runs}, ())
     yield _count(
-        "runs_skipped", "Runs left out because the one before had not ended.", {(): vitals.skipped}, ()
+        "runs_skipped",
+        "Turns left out: the run before had not ended, or the daemon was held up.",
+        {(): vitals.skipped},
+        (),
     )
     yield _count("decisions", "Inputs decided upon.", {(): vitals.decided}, ())
     yield _one("lateness_seconds", "How late the last run began.", vitals.lateness)

@@ -8,6 +8,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -76,20 +77,30 @@ def watched(story: Callable[[Watched], Any]) -> None:
     virtually(tell)
 
 
+@contextmanager
+def environment(**wanted: str) -> Iterator[None]:
+    """Be the process that systemd started with just these words."""
+    names = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
+    before = {name: os.environ.pop(name) for name in names if name in os.environ}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name in wanted:
+            del os.environ[name]
+        os.environ.update(before)
+
+
 @pytest.fixture(params=["path", "abstract"])
-def systemd(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[socket.socket]:
+def systemd(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[socket.socket]:
     """A socket as systemd listens on; the environment names it, and wants to hear of us every 30 s."""
     path = str(tmp_path / "notify")
     address = path if request.param == "path" else f"\0nightbell-test-{os.getpid()}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(address)
         listener.setblocking(False)
-        monkeypatch.setenv("NOTIFY_SOCKET", address.replace("\0", "@"))
-        monkeypatch.setenv("WATCHDOG_USEC", "30000000")
-        monkeypatch.delenv("WATCHDOG_PID", raising=False)
-        yield listener
+        with environment(NOTIFY_SOCKET=address.replace("\0", "@"), WATCHDOG_USEC="30000000"):
+            yield listener
 
 
 def heard(listener: socket.socket) -> list[str]:
@@ -240,16 +251,36 @@ def test_a_loop_held_up_is_measured_and_no_beats_are_caught_up() -> None:
     watched(story)
 
 
-def test_without_systemd_a_stuck_part_is_told_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
-    monkeypatch.delenv("WATCHDOG_USEC", raising=False)
+def test_after_the_whole_process_stood_still_no_part_is_blamed(
+    systemd: socket.socket, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story(here: Watched) -> None:
+        here.stuck_since = here.loop.time()
 
+        async def part() -> None:
+            while True:
+                await asyncio.sleep(10)
+                here.stuck_since = here.loop.time()
+
+        working = asyncio.create_task(part())
+        await asyncio.sleep(30.5)
+        here.loop.jump(600)  # type: ignore[attr-defined]  # stopped, or suspended
+        await asyncio.sleep(30)
+        await settle(working)
+        assert "stuck" not in here.vitals.troubles
+
+    watched(story)
+    assert not [one for one in caplog.records if one.levelno >= logging.WARNING]
+
+
+def test_without_systemd_a_stuck_part_is_told_all_the_same() -> None:
     async def story(here: Watched) -> None:
         here.stuck_since = here.loop.time()
         await asyncio.sleep(SILENT + 2)
         assert here.vitals.troubles["stuck"] == "no answer from delivery"
 
-    watched(story)
+    with environment():
+        watched(story)
 
 
 @pytest.mark.parametrize(
