@@ -213,6 +213,15 @@ def eased(draft: Draft, incident: Incident) -> None:
         recovered(draft, incident)
 
 
+def replanned(draft: Draft, incident: Incident) -> None:
+    """Close what customers read where a new plan has nothing public left that is down: nobody saw it recover."""
+    announcement = live(draft, incident)
+    if announcement is None or announcement.recovered_at is not None:
+        return
+    if next(felt(draft, incident), None) is None:
+        ended(draft, incident, EndReason.UNMONITORED)
+
+
 def recovered(draft: Draft, incident: Incident) -> None:
     """Begin to wait whether recovery holds; what nobody was told of is withdrawn."""
     announcement = live(draft, incident)

@@ -112,9 +112,11 @@ def reloaded(draft: Draft, _given: Reloaded) -> str:
         if incident is None or not incident.state.active:
             continue
         if any(live_alerts(draft, incident)):
+            customers.replanned(draft, incident)
             settle(draft, incident)
         else:
             end(draft, incident, EndReason.UNMONITORED)
     for incident in list(draft.all(Incident, lambda one: one.state.active)):
         paging.revive(draft, incident)
+        customers.replanned(draft, incident)
     return ""

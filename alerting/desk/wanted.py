@@ -22,7 +22,10 @@ def unwanted(state: State, row: Notification, now: datetime) -> Reason | None:
     incident = state.records[Incident].get(row.incident)
     if not isinstance(incident, Incident):
         return Reason.OVER if row.kind is Kind.PAGE else None
+    ended = incident.resolved_at
     match row.kind:
+        case Kind.REMINDER | Kind.TICKET if ended is not None and row.created_at < ended:
+            return Reason.OVER
         case Kind.PAGE if not incident.state.active:
             return Reason.OVER
         case Kind.PAGE if row.by_hand:

@@ -462,6 +462,29 @@ def test_a_removed_check_ends_its_announcement_without_a_word_of_recovery():
     assert world.page_shows() == []
 
 
+def test_a_service_that_is_no_longer_public_after_a_reload_is_not_called_recovered():
+    world = Outside(shop())
+    world.fails("web")
+    world.ignore_messages()
+    world.reload(plan(check("web"), services=[service("shop", "web", public=False)]))
+    world.expects_words("customers", says="this notice is closed", lacks="again")
+    world.expects_words("colleagues")
+    world.works("web")
+    world.nobody_hears_for(minutes=30)
+
+
+def test_a_threshold_that_a_reload_removes_is_not_called_recovered_while_another_goes_on():
+    slow = level("latency", critical=above(1), impact=Impact.DEGRADED)
+    used = level("used", critical=above(0.9))
+    world = Outside(plan(check("web", slow, used), services=[service("shop", "web")]))
+    world.sample("web", UP, latency=2.0, used=0.95)
+    world.deliver()
+    world.ignore_messages()
+    world.reload(plan(check("web", used), services=[service("shop", "web")]))
+    world.expects_words("customers", says="this notice is closed", lacks="again")
+    assert world.incident.state.active
+
+
 def test_a_false_alarm_is_owned_up_to():
     world = Outside(shop())
     world.fails("web")

@@ -18,6 +18,7 @@ from lab.desk_world import START, World
 NOW = START + timedelta(minutes=1)
 ACKNOWLEDGED = {"acknowledgement": Acknowledgement(by="li", at=START, until=NOW)}
 OVER = {"state": IncidentState.RESOLVED}
+ENDED = {**OVER, "resolved_at": START + timedelta(seconds=30)}
 RECOVERING = {"state": IncidentState.RECOVERING}
 MUTED = {"quiet": "S-1"}
 MILD = {"severity": Severity.WARNING}
@@ -41,6 +42,9 @@ PAGE, RECOVERY, REMINDER, WORDS = Kind.PAGE, Kind.RECOVERY, Kind.REMINDER, Kind.
         pytest.param(RECOVERY, {}, OVER, None, id="a notice of the end"),
         pytest.param(RECOVERY, {}, {}, Reason.RELAPSED, id="a notice of an end that was none"),
         pytest.param(REMINDER, {}, ACKNOWLEDGED, None, id="a reminder"),
+        pytest.param(REMINDER, {}, ENDED, Reason.OVER, id="a reminder from before the end"),
+        pytest.param(REMINDER, {"created_at": NOW}, ENDED, None, id="a reminder from after the end"),
+        pytest.param(Kind.TICKET, {}, ENDED, Reason.OVER, id="a ticket of an incident that is over"),
         pytest.param(WORDS, {}, OVER, None, id="words to customers"),
         pytest.param(PAGE, {"not_after": NOW}, {}, Reason.TOO_LATE, id="too late"),
         pytest.param(WORDS, {"not_after": NOW}, {}, Reason.TOO_LATE, id="words too late"),
