@@ -47,16 +47,16 @@ def compose(
         return None
     words = _WORDS["zh" if person and person.language.startswith("zh") else "en"]
     text, link = row.text, None
+    if row.kind is Kind.PAGE and row.incident and row.to:
+        link = f"{plan.site.public_url}/ack/{token(key, row.incident, row.to, row.step)}"
+        code = short_code(key, row.incident, row.to)
+        # First, so that a phone shows it without scrolling past a runbook; the title has said what is wrong.
+        said = words["code"].format(code=code, incident=row.incident)
+        text = "\n".join((words["ack"], link, said, "", text))
     if row.repeated:
         text = f"{words['repeat']}\n{text}"
     if remembered:
         text = f"{words['remembered']}\n{text}"
-    if row.kind is Kind.PAGE and row.incident and row.to:
-        link = f"{plan.site.public_url}/ack/{token(key, row.incident, row.to, row.step)}"
-        code = short_code(key, row.incident, row.to)
-        text = "\n".join(
-            (text, "", words["ack"], link, words["code"].format(code=code, incident=row.incident))
-        )
     return Message(
         id=row.id,
         kind=row.kind,

@@ -24,14 +24,8 @@ class Memory:
     SCHEMES: ClassVar[tuple[str, ...]] = ()
     PART: ClassVar[str | None] = None
     METRICS: ClassVar[Mapping[str, Metric]] = {
-        "total_bytes": Metric(
-            unit=Unit.BYTES, help="Memory of this machine.", exposed="node_memory_MemTotal_bytes"
-        ),
-        "available_bytes": Metric(
-            unit=Unit.BYTES,
-            help="Memory that can be had without swapping.",
-            exposed="node_memory_MemAvailable_bytes",
-        ),
+        "total_bytes": Metric(unit=Unit.BYTES, help="Memory of this machine."),
+        "available_bytes": Metric(unit=Unit.BYTES, help="Memory that can be had without swapping."),
         "available_ratio": Metric(unit=Unit.RATIO, help="Available share of all memory."),
         "used_ratio": Metric(unit=Unit.RATIO, help="Share of all memory that is not available."),
     }

@@ -27,9 +27,7 @@ class Swap:
     SCHEMES: ClassVar[tuple[str, ...]] = ()
     PART: ClassVar[str | None] = None
     METRICS: ClassVar[Mapping[str, Metric]] = {
-        "total_bytes": Metric(
-            unit=Unit.BYTES, help="Swap of this machine.", exposed="node_memory_SwapTotal_bytes"
-        ),
+        "total_bytes": Metric(unit=Unit.BYTES, help="Swap of this machine."),
         "used_bytes": Metric(unit=Unit.BYTES, help="Swap in use."),
         "used_ratio": Metric(unit=Unit.RATIO, help="Share of the swap in use; absent without swap."),
         "in_bytes_per_second": Metric(unit=Unit.BYTES_PER_SECOND, help="Memory read back from swap."),
