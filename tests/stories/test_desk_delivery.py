@@ -7,8 +7,9 @@ import pytest
 from alerting.incidents.incident import IncidentState
 from alerting.inputs import Escalate, Received, Resolve
 from alerting.notification import Kind, Notification, NotificationState, Reason, Receipt
+from lab.desk_channels import Manner
 from lab.desk_plans import above, channel, check, level, person, plan, step
-from lab.desk_world import DOWN, Manner, World
+from lab.desk_world import DOWN, World
 
 
 def world_of(**fields) -> World:

@@ -9,8 +9,9 @@ from alerting.incidents.incident import EndReason, Incident, IncidentState
 from alerting.inputs import Resolve
 from alerting.notification import Kind
 from alerting.state import RECOVERIES_KEPT, Recovery
+from lab.desk_channels import Manner
 from lab.desk_plans import AUTO, BY_CHECK, BY_HOST, above, check, level, plan, service
-from lab.desk_world import UP, Manner, World
+from lab.desk_world import UP, World
 
 
 def test_checks_of_one_service_are_one_incident_and_one_page():

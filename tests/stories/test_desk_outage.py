@@ -1,4 +1,4 @@
-"""The desk's first promise: an outage reaches people, step by step, until somebody is on it, and then its end does."""
+"""The desk's first promise: an outage reaches people until somebody is on it, and then its end does."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from alerting.incidents.incident import EndReason, Incident, IncidentState
-from alerting.inputs import Acknowledge, Escalate, Refusal, Refused, Resolve
+from alerting.inputs import Acknowledge, Refusal, Refused, Resolve
 from alerting.notification import Kind, Notification
 from alerting.oncall.escalation import Escalation
-from alerting.severity import Severity
 from alerting.tickets.ticket import Ticket, TicketState
-from lab.desk_plans import above, check, down, level, person, plan, shop, step
-from lab.desk_world import DOWN, START, UNKNOWN, UP, Manner, World
+from lab.desk_channels import Manner
+from lab.desk_plans import above, check, level, plan
+from lab.desk_world import DOWN, START, UP, World
 
 
 def internal_world(**fields) -> World:
@@ -258,116 +258,6 @@ def test_a_page_that_still_waits_when_somebody_acknowledges_never_leaves():
     world.nobody_hears_for(minutes=10)
 
 
-def test_a_severity_that_rises_voids_the_acknowledgement_and_pages_and_says_so():
-    disk = level("used", warning=above(0.8), critical=above(0.9))
-    world = World(plan(check("disk", disk)))
-    world.sample("disk", used=0.85)
-    world.deliver()
-    world.expects(Kind.TICKET, "li", by="mail")
-    world.acknowledge("li")
-    world.nobody_hears_for(minutes=5)
-    world.sample("disk", used=0.95)
-    world.deliver()
-    world.expects_page("li", says="It has become worse since it was acknowledged")
-    world.nothing_more()
-    assert world.incident.acknowledgement is None
-    assert world.incident.severity is Severity.CRITICAL
-
-
-def test_a_severity_that_falls_stops_paging_and_one_that_rises_again_pages():
-    disk = level("used", warning=above(0.8), critical=above(0.9))
-    world = World(plan(check("disk", disk)))
-    world.sample("disk", used=0.95)
-    world.deliver()
-    world.expects_page("li")
-    world.sample("disk", used=0.85)
-    assert world.incident.severity is Severity.WARNING
-    world.nobody_hears_for(minutes=20)
-    world.sample("disk", used=0.95)
-    world.deliver()
-    world.expects_page("li")
-
-
-def test_what_is_left_of_an_outage_is_a_warning_and_wakes_nobody():
-    certificate = level("days", warning=above(0.5))
-    world = World(plan(check("web", certificate)))
-    world.sample("web", days=0.6)
-    world.fails("web")
-    world.ignore_messages()
-    world.works("web", 1)
-    world.sample("web", days=0.6)
-    world.pass_(seconds=10)
-    world.sample("web", days=0.6)
-    world.deliver()
-    assert world.incident.severity is Severity.WARNING
-    assert world.incident.state is IncidentState.OPEN
-    world.nobody_hears_for(minutes=29)
-
-
-def test_a_warning_after_an_outage_reopens_its_number_but_wakes_nobody():
-    world = World(plan(check("web", level("days", warning=above(0.5)))))
-    world.fails("web")
-    world.works("web")
-    world.ignore_messages()
-    world.sample("web", days=0.6)
-    world.deliver()
-    world.expects(Kind.TICKET, "li", by="mail")
-    world.nobody_hears_for(minutes=20)
-
-
-def test_an_info_alert_that_turns_into_a_warning_is_told_to_who_is_on_shift():
-    thresholds = (down(severity=Severity.INFO), level("used", warning=above(0.8)))
-    world = World(plan(check("disk", thresholds=thresholds)))
-    world.fails("disk")
-    assert world.incident.ticket is None
-    world.nothing_more()
-    world.sample("disk", DOWN, used=0.9)
-    world.deliver()
-    assert world.incident.ticket == "T-1"
-    world.expects(Kind.TICKET, "li", by="mail", says="T-1")
-    world.nothing_more()
-
-
-def test_an_acknowledged_warning_does_not_nag():
-    world = World(plan(check("disk", level("used", warning=above(0.8)))))
-    world.sample("disk", used=0.85)
-    world.deliver()
-    world.expects(Kind.TICKET, "li", by="mail")
-    world.acknowledge("li")
-    world.nobody_hears_for(minutes=60)
-    assert world.incident.acknowledgement is not None
-
-
-def test_an_unknown_outcome_never_pages_as_down():
-    world = internal_world()
-    for _ in range(10):
-        world.sample("web", UNKNOWN)
-        world.pass_(seconds=10)
-    assert world.incident.severity is Severity.WARNING
-    assert world.incident.cause.alert == "web/unknown"
-    world.expects(Kind.TICKET, "li", by="mail")
-    world.nothing_more()
-
-
-def test_an_unknown_outcome_ends_no_outage():
-    world = internal_world()
-    world.fails("web")
-    world.expects_page("li")
-    for _ in range(2):
-        world.sample("web", UNKNOWN)
-        world.nobody_hears_for(seconds=5)
-    assert world.incident.state is IncidentState.OPEN
-
-
-def test_a_check_that_never_worked_is_a_warning_that_says_so():
-    world = World(shop(), proven=False)
-    world.fails("web")
-    world.expects(Kind.TICKET, "li", by="mail", says="never worked yet: connection refused")
-    world.nobody_hears_for(minutes=30)
-    assert world.incident.severity is Severity.WARNING
-    assert world.ticket.ticket_class.value == "general"
-
-
 def test_a_person_ends_an_incident_and_everybody_who_was_paged_hears_it():
     world = internal_world()
     world.fails("web")
@@ -389,141 +279,6 @@ def test_a_false_alarm_is_not_called_a_recovery():
     world.deliver()
     world.expects(Kind.RECOVERY, "li", says="false alarm", lacks="recovered")
     assert world.incident.reason is EndReason.FALSE_ALARM
-
-
-def test_a_warning_that_was_ended_by_hand_pages_when_it_becomes_critical():
-    world = World(plan(check("disk", level("used", warning=above(0.8), critical=above(0.9)))))
-    world.sample("disk", used=0.85)
-    world.submit(Resolve(incident="INC-1", by="li", note="known"))
-    world.deliver()
-    world.ignore_messages()
-    world.pass_(minutes=20)
-    world.sample("disk", used=0.85)
-    world.nobody_hears_for(minutes=5)
-    world.sample("disk", used=0.95)
-    world.deliver()
-    world.expects_page("li", says="INC-2")
-
-
-def test_an_escalation_by_hand_pages_the_next_step_at_once():
-    world = internal_world()
-    world.fails("web")
-    world.expects_page("li")
-    world.submit(Escalate(incident="INC-1", by="li"))
-    world.deliver()
-    world.expects_page("han")
-    world.nobody_hears_for(minutes=14, seconds=59)
-    world.pass_(seconds=1)
-    world.expects_page("wu")
-
-
-def test_who_has_acknowledged_can_still_call_the_next_one():
-    world = internal_world()
-    world.fails("web")
-    world.expects_page("li")
-    world.acknowledge("li")
-    world.submit(Escalate(incident="INC-1", by="li"))
-    world.deliver()
-    world.expects_page("han")
-    world.nobody_hears_for(minutes=20)
-
-
-def test_calling_the_next_one_renews_the_acknowledgement():
-    world = internal_world()
-    world.fails("web")
-    world.acknowledge("li")
-    world.pass_(minutes=20)
-    world.submit(Escalate(incident="INC-1", by="li"))
-    world.deliver()
-    world.ignore_messages()
-    world.nobody_hears_for(minutes=29)
-
-
-def test_a_warning_can_be_escalated_by_hand_one_step_at_a_time():
-    world = World(plan(check("disk", level("used", warning=above(0.8)))))
-    world.sample("disk", used=0.85)
-    world.deliver()
-    world.ignore_messages()
-    world.submit(Escalate(incident="INC-1", by="li"))
-    world.deliver()
-    world.expects_page("li")
-    world.nobody_hears_for(minutes=20)
-    world.submit(Escalate(incident="INC-1", by="li"))
-    world.deliver()
-    world.expects_page("han")
-    world.nobody_hears_for(minutes=20)
-
-
-def test_an_escalation_while_recovering_pages_and_keeps_the_clock_held():
-    world = World(plan(check("web", level("load", critical=above(1), keep=30))))
-    world.sample("web", load=2.0)
-    world.deliver()
-    world.expects_page("li")
-    world.sample("web", load=0.5)
-    world.submit(Escalate(incident="INC-1", by="li"))
-    world.deliver()
-    world.expects_page("han")
-    world.nobody_hears_for(minutes=10)
-    world.sample("web", load=2.0)
-    world.deliver()
-    world.nobody_hears_for(minutes=14, seconds=59)
-    world.pass_(seconds=1)
-    world.expects_page("wu")
-
-
-def test_a_step_that_names_only_people_told_already_costs_no_time():
-    steps = (step("li"), step("li", minutes=5), step("wu", minutes=30))
-    world = internal_world(steps=steps)
-    world.fails("web")
-    world.expects_page("li")
-    world.pass_(minutes=5)
-    world.expects_page("wu")
-    world.nothing_more()
-
-
-def test_a_step_with_nobody_goes_to_the_next_at_once():
-    world = internal_world(steps=(step(rota="gone"), step("han", minutes=5)))
-    world.fails("web")
-    world.expects_page("han")
-    world.nothing_more()
-
-
-def test_a_policy_that_reaches_nobody_pages_the_fallback_and_again_with_every_repeat():
-    world = internal_world(steps=(step(rota="gone"), step("nobody", minutes=5)))
-    world.fails("web")
-    world.expects_page("boss")
-    world.nobody_hears_for(minutes=14)
-    world.pass_(minutes=1)
-    world.expects_page("boss")
-
-
-def test_without_any_policy_the_fallback_is_paged():
-    world = internal_world(steps=())
-    world.fails("web")
-    world.expects_page("boss")
-    world.nobody_hears_for(minutes=14)
-    world.pass_(minutes=1)
-    world.expects_page("boss")
-
-
-def test_an_incident_nobody_could_be_paged_for_pages_once_a_reload_brings_people():
-    bare = plan(check("web"), steps=(), people=(), fallback=(), rotas={})
-    world = World(bare)
-    world.fails("web")
-    world.nobody_hears_for(minutes=20)
-    world.reload(plan(check("web")))
-    world.expects_page("li")
-
-
-def test_two_languages_each_person_reads_their_own():
-    people = (person("li", "sms", language="zh-CN"), person("han", "sms"), person("wu", "sms", language="fr"))
-    world = internal_world(people=people, steps=(step("li", "han", "wu"),), fallback=())
-    world.fails("web")
-    world.expects_page("li", says="故障现象")
-    world.expects_page("han", says="What is wrong")
-    world.expects_page("wu", says="What is wrong")
-    world.works("web")
-    world.expects(Kind.RECOVERY, "li", says="故障已解除")
 
 
 def test_numbers_are_never_given_twice():

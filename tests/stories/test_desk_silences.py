@@ -11,8 +11,9 @@ from alerting.incidents.silence import Silence
 from alerting.inputs import AddSilence, EndSilence, Refusal, Refused
 from alerting.notification import Kind
 from alerting.severity import Severity
+from lab.desk_channels import Manner
 from lab.desk_plans import above, check, level, plan, service, shop
-from lab.desk_world import DOWN, UP, Manner, World
+from lab.desk_world import DOWN, UP, World
 
 
 def quiet_world(*checks, **fields) -> World:

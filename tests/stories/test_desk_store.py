@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from alerting.notification import Notification
+from lab.desk_channels import Manner
 from lab.desk_plans import above, after, check, level, plan, service
-from lab.desk_world import UP, Manner, World, recorded
+from lab.desk_records import recorded
+from lab.desk_world import UP, World
 from monitor.store.store import Store
 
 

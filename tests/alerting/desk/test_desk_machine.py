@@ -32,8 +32,10 @@ from alerting.severity import Impact, Severity
 from alerting.state import State
 from alerting.tickets.terms import TicketClass
 from alerting.tickets.ticket import Ticket
+from lab.desk_channels import Manner
 from lab.desk_plans import APPROVE, AUTO, BY_CHECK, above, after, check, level, person, plan, service
-from lab.desk_world import DOWN, UNKNOWN, UP, Letter, Manner, World, recorded
+from lab.desk_records import recorded
+from lab.desk_world import DOWN, UNKNOWN, UP, Letter, World
 from probes.sample import ErrorClass
 
 USED = level("used", warning=above(0.8, clear=0.7), critical=above(0.9, clear=0.85, minutes=1), keep=1)

@@ -6,7 +6,6 @@ channels that behave as told, and feeds back the receipts. What nobody expected 
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -17,7 +16,6 @@ from alerting.announcements.announcement import Announcement, AnnouncementState
 from alerting.desk import decide
 from alerting.desk.wanted import unwanted
 from alerting.incidents.incident import Entry, Incident
-from alerting.incidents.silence import Silence
 from alerting.inputs import (
     Acknowledge,
     AddSilence,
@@ -30,14 +28,15 @@ from alerting.inputs import (
     Tick,
 )
 from alerting.notification import Kind, Notification, NotificationState, Reason, Receipt
-from alerting.oncall.escalation import Escalation
 from alerting.plan import Plan
-from alerting.state import RECOVERIES_KEPT, Changes, Proof, Record, Recovery, State
+from alerting.state import Changes, Proof, Record, State
 from alerting.thresholds.verdict import judge
 from alerting.tickets.ticket import Ticket
+from lab.desk_channels import HANG_SECONDS, OUTCOMES, Manner
 from lab.desk_plans import shop
+from lab.desk_records import recorded
 from monitor.delivery.backoff import wait
-from monitor.store.documents import adapter, priority
+from monitor.store.documents import priority
 from probes.sample import ErrorClass, Outcome, Sample
 
 START: Final = datetime(2027, 1, 4, 2, 0, tzinfo=UTC)
@@ -45,27 +44,6 @@ START: Final = datetime(2027, 1, 4, 2, 0, tzinfo=UTC)
 
 UP, DOWN, UNKNOWN = Outcome.UP, Outcome.DOWN, Outcome.UNKNOWN
 R = TypeVar("R", bound=Record)
-
-
-class Manner(enum.Enum):
-    """How a channel behaves."""
-
-    ACCEPT = "accept"
-    REFUSE = "refuse"
-    """Fails for good."""
-    LATER = "later"
-    """Fails for now."""
-    UNSURE = "unsure"
-    """The message arrives, but the answer is lost."""
-    LOST = "lost"
-    """The message does not arrive, and the answer is lost."""
-    HANG = "hang"
-    """Takes the message for `HANG_SECONDS`, then fails for now."""
-    SLOW = "slow"
-    """Takes `HANG_SECONDS`, then the message arrives."""
-
-
-HANG_SECONDS: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,7 +227,7 @@ class World:
             letter = Letter(at=self.now, row=row)
             self.inbox.append(letter)
             self.sent.append(letter)
-        state, reason = _OUTCOMES[manner]
+        state, reason = OUTCOMES[manner]
         again = None
         if state in (NotificationState.PENDING, NotificationState.AMBIGUOUS):
             again = self.now + wait(row.attempts, None, self._random)
@@ -386,52 +364,3 @@ class World:
             for one in self.all(Announcement)
             if one.published_at is not None and not one.withdrawn
         ]
-
-
-_OUTCOMES: Final = {
-    Manner.ACCEPT: (NotificationState.ACCEPTED, None),
-    Manner.SLOW: (NotificationState.ACCEPTED, None),
-    Manner.REFUSE: (NotificationState.FAILED, Reason.REFUSED),
-    Manner.LATER: (NotificationState.PENDING, Reason.SERVER),
-    Manner.HANG: (NotificationState.PENDING, Reason.TIMEOUT),
-    Manner.UNSURE: (NotificationState.AMBIGUOUS, Reason.TIMEOUT),
-    Manner.LOST: (NotificationState.AMBIGUOUS, Reason.TIMEOUT),
-}
-
-
-def recorded(log: list[Changes], now: datetime) -> State:
-    """Rebuild the state as the store would load it: every record through its document, only what still bears."""
-    whole = State()
-    for changes in log:
-        whole.apply(replace(changes, records=tuple(_through_document(record) for record in changes.records)))
-    state = State(numbers=dict(whole.numbers))
-    open_incidents = whole.records[Incident]
-    for kind, records in whole.records.items():
-        kept = records
-        if kind is Notification:
-            rows = cast("dict[str, Notification]", records)
-            kept = {
-                key: row for key, row in rows.items() if row.incident in open_incidents or row.state.alive
-            }
-        elif kind is Escalation:
-            kept = {key: record for key, record in records.items() if key in open_incidents}
-        elif kind is Silence:
-            silences = cast("dict[str, Silence]", records)
-            kept = {key: silence for key, silence in silences.items() if silence.ends_at > now}
-        state.records[kind].update(kept)
-    _trim(state)
-    return state
-
-
-def _trim(state: State) -> None:
-    newest: dict[str, list[Recovery]] = {}
-    for record in cast("list[Recovery]", list(state.records[Recovery].values())):
-        newest.setdefault(record.service, []).append(record)
-    for records in newest.values():
-        for old in records[:-RECOVERIES_KEPT]:
-            del state.records[Recovery][old.id]
-
-
-def _through_document(record: Record) -> Record:
-    codec = adapter(type(record))
-    return cast("Record", codec.validate_json(codec.dump_json(record)))
