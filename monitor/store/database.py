@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from monitor.store import dialect
 from monitor.store.errors import Fault, StoreError
-from monitor.store.schema import HEAD
+from monitor.store.schema import HEAD, make
 
 CHECK_SECONDS: Final = 0.2
 """How long the file is looked over for damage at start; a bigger one is trusted until it fails."""
@@ -124,7 +124,11 @@ class Database:
             raise StoreError(f"cannot open {self.name}: {words}", fault=Fault.CORRUPT, path=self.path)
 
     def _migrate(self) -> None:
-        """Bring the schema up to date. Alembic is loaded only where there is something to do."""
+        """Bring the schema up to date. Alembic is loaded only for a database that is behind.
+
+        A new SQLite file gets today's tables at once, marked as migrated; a test holds them to be the very ones
+        that the migrations make.
+        """
         found = self._version()
         if found == HEAD:
             return
@@ -135,10 +139,18 @@ class Database:
                 fault=Fault.NEWER,
                 path=self.path,
             )
+        if found is None and self.path is not None and self._bare():
+            with self.write("make") as connection:
+                make(connection)
+            return
         from monitor.store.migrate import migrate
 
         with self.write("migrate") as connection:
             migrate(connection)
+
+    def _bare(self) -> bool:
+        with self.read("open") as connection:
+            return not sa.inspect(connection).get_table_names()
 
     def _version(self) -> str | None:
         with self.read("open") as connection:

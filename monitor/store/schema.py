@@ -212,3 +212,16 @@ def name_for_postgresql() -> sa.MetaData:
             if where is not None:
                 index.dialect_options["postgresql"]["where"] = where
     return metadata
+
+
+def make(connection: sa.Connection) -> None:
+    """Make every table in a new SQLite file, and mark it as one that has seen all migrations."""
+    mark = sa.Table(
+        "alembic_version",
+        sa.MetaData(),
+        sa.Column("version_num", sa.String(32), nullable=False),
+        sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+    )
+    metadata.create_all(connection, checkfirst=False)
+    mark.create(connection)
+    connection.execute(mark.insert().values(version_num=HEAD))

@@ -24,7 +24,7 @@ from monitor.store import dialect, lists, loading, outbox, schema
 from monitor.store.changes import Writer
 from monitor.store.documents import SHELVES
 from monitor.store.errors import Fault, StoreError
-from monitor.store.migrate import SCRIPTS
+from monitor.store.migrate import SCRIPTS, migrate
 from monitor.store.store import Store
 
 
@@ -43,8 +43,36 @@ def database(url: str, tmp_path: Path) -> Iterator[sqlite3.Connection]:
     connection.close()
 
 
-def test_migrations_make_exactly_the_tables_of_the_code(database: sqlite3.Connection, tmp_path: Path) -> None:
-    engine = sa.create_engine(f"sqlite:///{tmp_path}/nightbell.db")
+@pytest.fixture
+def migrated(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    """A database made by all migrations in turn."""
+    engine = sa.create_engine(f"sqlite:///{tmp_path}/migrated.db")
+    with engine.begin() as begun:
+        migrate(begun)
+    engine.dispose()
+    connection = sqlite3.connect(tmp_path / "migrated.db", isolation_level=None)
+    yield connection
+    connection.close()
+
+
+def test_a_new_file_gets_the_very_tables_that_migrations_make(
+    database: sqlite3.Connection, migrated: sqlite3.Connection
+) -> None:
+    def tables(of: sqlite3.Connection) -> list[object]:
+        names = [
+            row[0] for row in of.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
+        ]
+        return [(name, of.execute(f"PRAGMA table_info({name})").fetchall()) for name in names]
+
+    assert tables(database) == tables(migrated)
+    ask = "SELECT name, sql FROM sqlite_master WHERE type = 'index' ORDER BY name"
+    assert database.execute(ask).fetchall() == migrated.execute(ask).fetchall()
+    ask = "SELECT version_num FROM alembic_version"
+    assert database.execute(ask).fetchall() == migrated.execute(ask).fetchall()
+
+
+def test_migrations_make_exactly_the_tables_of_the_code(migrated: sqlite3.Connection, tmp_path: Path) -> None:
+    engine = sa.create_engine(f"sqlite:///{tmp_path}/migrated.db")
     with engine.connect() as connection:
         context = MigrationContext.configure(
             connection, opts={"compare_type": True, "compare_server_default": True}
@@ -54,7 +82,7 @@ def test_migrations_make_exactly_the_tables_of_the_code(database: sqlite3.Connec
     engine.dispose()
 
 
-def test_the_partial_indexes_are_those_of_the_code(database: sqlite3.Connection) -> None:
+def test_the_partial_indexes_are_those_of_the_code(migrated: sqlite3.Connection) -> None:
     made = sa.create_engine("sqlite://")
     schema.metadata.create_all(made)
     ask = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL ORDER BY name"
@@ -62,7 +90,7 @@ def test_the_partial_indexes_are_those_of_the_code(database: sqlite3.Connection)
         expected = [tuple(row) for row in connection.exec_driver_sql(ask)]
     made.dispose()
 
-    assert database.execute(ask).fetchall() == expected
+    assert migrated.execute(ask).fetchall() == expected
 
 
 def test_the_code_knows_the_newest_migration() -> None:
