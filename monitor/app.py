@@ -172,7 +172,7 @@ class App:
             await self._swap(fresh)
             for word in stays:
                 log.warning("%s takes effect at the next start", word)
-            log.info("configuration reloaded: %d checks, %d channels", len(fresh.checks), len(fresh.channels))
+            log.info("configuration reloaded: checks %d, channels %d", len(fresh.checks), len(fresh.channels))
         self.vitals.reloaded_at = self.clock.now()
         notify("READY=1")
 

@@ -42,8 +42,7 @@ def acknowledge(draft: Draft, given: Acknowledge) -> str:
     draft.note(
         incident.id,
         "acknowledged",
-        f"acknowledged for {length(until - draft.now, 'en')} by {given.via}"
-        + (" (renewed)" if former else ""),
+        f"acknowledged for {length(until - draft.now, 'en')} by {given.via}" + _instead(draft, former, who),
         who=name_of(draft, given.by) or given.via,
         data={"by": who, "via": given.via},
     )
@@ -54,6 +53,14 @@ def acknowledge(draft: Draft, given: Acknowledge) -> str:
         messages.cancel(draft, incident.id, kinds, Reason.ACKNOWLEDGED, to=given.by)
     work.respond(draft, incident, given.by)
     return incident.id
+
+
+def _instead(draft: Draft, former: Acknowledgement | None, who: str) -> str:
+    if former is None:
+        return ""
+    return (
+        " (renewed)" if former.by == who else f" (taken over from {name_of(draft, former.by) or former.via})"
+    )
 
 
 def resolve(draft: Draft, given: Resolve) -> str:

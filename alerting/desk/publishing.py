@@ -125,8 +125,13 @@ def tell_what_is_due(draft: Draft, number: str, *, at_once: bool = False) -> Non
         draft.note(announcement.incident, "published", f"{number} is on the status page")
     if push:
         announcement = draft.put(replace(announcement, pushed_at=draft.now))
-        draft.note(announcement.incident, "pushed", f"{number} goes to the customers' channels")
-        outward.push(draft, announcement, Audience.EVERYONE)
+        told = outward.push(draft, announcement, Audience.EVERYONE).told != announcement.told
+        words = (
+            "goes to the customers' channels"
+            if told
+            else "goes to no channel: none has customers as audience"
+        )
+        draft.note(announcement.incident, "pushed", f"{number} {words}")
 
 
 def _due(at: datetime | None, now: datetime, at_once: bool) -> bool:
