@@ -61,7 +61,7 @@ async def serve(loader: Callable[[], Config], clock: Clock) -> None:
                 tasks.create_task(app.delivery.run(), name="delivery"),
                 tasks.create_task(app.scheduler.run(), name="scheduler"),
                 tasks.create_task(app.selfwatch.run(), name="selfwatch"),
-                tasks.create_task(_reloads(app, hangup, loader), name="reload"),
+                tasks.create_task(_reloads(app, servers, hangup, loader), name="reload"),
             ]
             app.vitals.ready = True
             _say_ready(servers.addresses())
@@ -85,11 +85,15 @@ async def _close_channels(app: App) -> None:
         await channel.notifier.close()
 
 
-async def _reloads(app: App, hangup: asyncio.Event, loader: Callable[[], Config]) -> None:
+async def _reloads(app: App, servers: Servers, hangup: asyncio.Event, loader: Callable[[], Config]) -> None:
     while True:
         await hangup.wait()
         hangup.clear()
         await app.reload(loader)
+        try:
+            servers.renew(app.config.listen)  # a certificate is renewed in its file, and then we are told
+        except ListenError as problem:
+            log.error("cannot renew the certificate, the old one stays: %s", problem)  # noqa: TRY400 - one line
 
 
 def _say_ready(addresses: Mapping[str, str]) -> None:
