@@ -27,11 +27,6 @@ def worst(*severities: Severity | None) -> Severity | None:
     return max(present, key=lambda severity: severity.rank) if present else None
 
 
-def mildest(*severities: Severity) -> Severity:
-    """Return the mildest of those given."""
-    return min(severities, key=lambda severity: severity.rank)
-
-
 class Impact(enum.Enum):
     """What an alert does to the public state of its services."""
 
