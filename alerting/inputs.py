@@ -47,6 +47,23 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Beat:
+    """It is time for the next outward heartbeat."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelfTest:
+    """It is time to prove that a channel still delivers."""
+
+    channel: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """Look whether everything that is open has a next action, and mend what has none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reloaded:
     """A new plan is in force: what is no longer watched ends as unmonitored."""
 
@@ -159,6 +176,9 @@ Input = (
     | Received
     | Interrupted
     | Tick
+    | Beat
+    | SelfTest
+    | Audit
     | Reloaded
     | Acknowledge
     | Resolve

@@ -20,6 +20,8 @@ class Kind(enum.Enum):
     REMINDER = "reminder"
     HANDOVER = "handover"
     FOLLOWUP = "followup"
+    HEARTBEAT = "heartbeat"
+    """Tells somebody outside that all is well: when these stop, they raise the alarm."""
 
 
 class NotificationState(enum.Enum):
@@ -103,6 +105,8 @@ class Notification:
     """True once the next channel was asked because this one did not deliver in time."""
     repeated: bool = False
     """True where an earlier attempt may have arrived already: the words say so."""
+    bundle: str = ""
+    """Names the collection it leaves with: pages to one person on one channel that share it go out as one message."""
     by_hand: bool = False
     """True where a person asked for this page: it leaves although somebody has acknowledged, or it is muted."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import time, timedelta
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
@@ -90,6 +90,8 @@ class ChannelPlan:
     notifier: str
     needs_address: bool
     audience: Audience | None = None
+    self_test: time | None = None
+    """When it is tested each day, by the site's wall clock; None: never."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +114,10 @@ class Plan:
     next_update: timedelta = timedelta(minutes=30)
     """How soon customers are promised the next update."""
     reopen_within: timedelta = timedelta(minutes=15)
+    bundle: timedelta | None = None
+    """How soon after one page the pages of further incidents to the same person wait for each other; None: never."""
+    heartbeat: timedelta | None = None
+    """How often somebody outside is told that all is well; None: nobody is."""
     acknowledged_for: timedelta = timedelta(minutes=30)
     grace: timedelta = timedelta(minutes=10)
     """Between the reminder that an acknowledgement ran out and the escalation going on."""

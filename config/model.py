@@ -27,13 +27,25 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """At most `count` in `seconds`: as a bucket it holds `count` and fills evenly."""
+
+    count: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
-    """A configured notifier. `timeout` is the deadline of one send in seconds, `parallel` how many run at once."""
+    """A configured notifier. `timeout` is the deadline of one send in seconds, `parallel` how many run at once.
+
+    `rate` bounds how many leave in a time; None: nothing does.
+    """
 
     id: str
     notifier: Notifier
     timeout: float = 15.0
     parallel: int = 4
+    rate: Rate | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,17 @@ from probes.sample import Sample
 
 
 @dataclass(slots=True, kw_only=True)
+class ChannelHealth:
+    """What a channel's last attempts came to. `failing_since` is None where the last one was accepted."""
+
+    last_accepted_at: datetime | None = None
+    failing_since: datetime | None = None
+    failures: int = 0
+    """In a row."""
+    last_error: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
 class Vitals:
     """How the daemon itself is doing. `troubles` maps a part (`store`, `config`, …) to what is wrong with it."""
 
@@ -33,6 +44,10 @@ class Vitals:
     decided: int = 0
     deliveries: dict[tuple[str, str, str], int] = field(default_factory=dict)
     """Attempts by (channel, state, reason)."""
+    channels: dict[str, ChannelHealth] = field(default_factory=dict)
+    """By channel, where anything was sent since the start."""
+    findings: int = 0
+    """What the last audit found wrong."""
     answered: dict[tuple[str, int], int] = field(default_factory=dict)
     """HTTP answers by (listener, status)."""
 

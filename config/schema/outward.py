@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from alerting.plan import Audience
 from alerting.tickets.terms import TicketClass
-from config.schema.words import Names, Span, Term, Text, Timeout
+from config.schema.words import Clock, Names, Often, Span, Term, Text, Timeout
 from probes.units import Unit, parse
 
 
@@ -22,12 +22,18 @@ class ChannelKeys:
     audience: who reads it, when it is not addressed to one person.
     timeout: deadline of one send.
     parallel: how many sends run at once.
+    rate: how many messages may leave in a time, like `30/m` (per `s`, `m`, `h` or `d`): so many at once, then evenly.
+        The most urgent go first, the others wait.
+    self_test: time of day, by the site's clock, at which a test page is sent over this channel every day; when it
+        is not taken, a ticket is opened. Nothing is sent when left out.
     """
 
     notifier: Text
     audience: Audience | None = None
     timeout: Timeout = 15.0
     parallel: Annotated[int, Field(ge=1, le=100)] = 4
+    rate: Often | None = None
+    self_test: Clock | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,11 +80,12 @@ def _bundle(value: object) -> object:
 class Paging:
     """How pages go out.
 
-    bundle: pages of further incidents within this time are collected into one; `off` sends each on its own.
+    bundle: the first page to a person leaves at once; pages of further incidents within this time after it are
+        collected into one. `off` sends each on its own.
     """
 
     bundle: Annotated[
         timedelta | Literal["off"],
         BeforeValidator(_bundle),
         WithJsonSchema({"type": "string", "examples": ["1m", "off"]}),
-    ] = "off"
+    ] = timedelta(minutes=1)

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, StringConstraints, WithJso
 
 from alerting.oncall.rota import Day
 from config.complaint import did_you_mean
-from config.model import Address
+from config.model import Address, Rate
 from probes.units import Duration, Seconds, show_seconds
 
 NAME: Final = re.compile(r"\w[\w.-]{0,99}")
@@ -78,6 +78,17 @@ def _count(value: int) -> int:
 
 
 Count = Annotated[int, AfterValidator(_count)]
+
+
+def _often(value: str) -> Rate:
+    found = re.fullmatch(r"([1-9][0-9]{0,5})/(s|m|h|d)", value)
+    if found is None:
+        raise Refused(f"{value[:60]!r} is no rate", "write it like 30/m")
+    return Rate(count=int(found[1]), seconds={"s": 1.0, "m": 60.0, "h": 3600.0, "d": DAY}[found[2]])
+
+
+Often = Annotated[Rate, _parsed(_often, "a rate like 30/m"), _text_schema(examples=["30/m"])]
+"""So many in a time."""
 
 
 def _name(value: str) -> str:

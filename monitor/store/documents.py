@@ -34,6 +34,7 @@ DETAIL_MAX: Final = 2000
 
 PRIORITIES: Final[Mapping[Kind, int]] = {
     Kind.PAGE: 0,
+    Kind.HEARTBEAT: 5,
     Kind.RECOVERY: 10,
     Kind.REMINDER: 20,
     Kind.TICKET: 30,
