@@ -42,15 +42,21 @@ class Nightbell:
         self.file.write_text(own + config, encoding="utf-8")
         self.file.chmod(0o600)
 
-    def start(self, *, within: float = 20) -> None:
-        self.spawn()
+    def start(self, *, within: float = 20, fault: str = "") -> None:
+        """Start and wait until it is ready; `fault` is a plan as `lab.failing` takes it."""
+        self.spawn(fault=fault)
         until(self._ready, within=within, why=f"the daemon is not ready: {self.text()[-3000:]}")
 
-    def spawn(self) -> None:
+    def spawn(self, *, fault: str = "") -> None:
+        program, env = ["-I", "-W", "error", "-m", "monitor"], self._env
+        if fault:
+            paths = [str(Path(__file__).parents[1]), *filter(None, [self._env.get("PYTHONPATH")])]
+            program = ["-P", "-W", "error", "-m", "lab.failing"]
+            env = {**self._env, "PYTHONPATH": os.pathsep.join(paths), "NIGHTBELL_FAULT": fault}
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*self._wrap, sys.executable, "-I", "-W", "error", "-m", "monitor", "-c", str(self.file), "run"],
-                cwd=self.home, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._env,
+                [*self._wrap, sys.executable, *program, "-c", str(self.file), "run"],
+                cwd=self.home, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env,
             )  # fmt: skip
 
     @property
