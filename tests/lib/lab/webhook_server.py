@@ -22,6 +22,8 @@ next word of the script, else by `always`:
     garbage                an answer that is not HTTP
     bomb                   200 whose body claims to be gzip
     echo                   400 which repeats the whole request, headers and URL included
+    json[=CODE]:TEXT       200 (or CODE) with TEXT as a JSON body, well-formed or not
+    text[=CODE]:TEXT       the same as plain text
 
 What was read in full is in the ledger before a byte of the answer leaves.
 """
@@ -128,6 +130,9 @@ class WebhookServer:
             code, _, wait = rest.partition(":")
             text = "" if code == "204" else f"answer {code}"
             return web.Response(status=int(code), text=text, headers={"Retry-After": wait} if wait else {})
+        if word.startswith(("json", "text")):
+            kind = "application/json" if word.startswith("json") else "text/plain"
+            return web.Response(status=int(word[5:] or 200), text=rest, content_type=kind)
         if word == "empty":
             return web.Response(status=200)
         if word == "redirect":
