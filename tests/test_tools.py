@@ -9,7 +9,9 @@ import pytest
 from lab.tools import tool
 
 
-@pytest.mark.parametrize("name", ["nginx", "promtool", "systemd-analyze", "ip", "unshare"])
+@pytest.mark.parametrize(
+    "name", ["nginx", "promtool", "prometheus-alertmanager", "amtool", "systemd-analyze", "ip", "unshare"]
+)
 def test_every_program_that_tests_need_is_there_and_starts(name):
     option = {"nginx": "-v", "ip": "-V"}.get(name, "--version")
 
