@@ -10,7 +10,7 @@ from contextlib import suppress
 from random import Random
 
 from alerting.desk.passing import busy
-from alerting.inputs import Input, Interrupted, Refusal, Refused, Reloaded, Tick
+from alerting.inputs import Beat, Input, Interrupted, Refusal, Refused, Reloaded, Tick
 from alerting.notification import Kind, Notification, Receipt
 from alerting.notifiers.api import DeliveryError, Message, Notifier, Warmable
 from alerting.plan import Audience
@@ -19,7 +19,9 @@ from config.model import Check, Config
 from monitor.clock import Clock
 from monitor.daemon import Vitals
 from monitor.delivery.delivery import Delivery
+from monitor.landmark import Landmark, reached
 from monitor.pipeline import Pipeline
+from monitor.pulse import Pulse
 from monitor.reload import complaint_line, unchangeable
 from monitor.runner import Executors, run_once
 from monitor.scheduler import Scheduler
@@ -46,7 +48,7 @@ class App:
         self.samples: Mapping[str, Sample] = self._samples
         self.vitals = Vitals(started_at=clock.now())
         self.executors = Executors()
-        self.scheduler = Scheduler(self._run_check, self.vitals)
+        self.scheduler = Scheduler(self._take_turn, self.vitals)
         self.pipeline = Pipeline(
             state=state,
             plan=config.plan,
@@ -127,6 +129,21 @@ class App:
                 with suppress(DeliveryError):  # said with the page itself, where it matters
                     channel.notifier.warm()
 
+    def watch(self) -> None:
+        """Have the scheduler start what the configuration names: checks, and the heartbeat where there is one."""
+        heartbeat = self.config.plan.heartbeat
+        pulses = [Pulse.of(heartbeat)] if heartbeat is not None else []
+        self.scheduler.watch({**self.config.checks, **{pulse.name: pulse for pulse in pulses}})
+
+    async def _take_turn(self, turn: Check | Pulse, memory: dict[str, object]) -> None:
+        if isinstance(turn, Check):
+            await self._run_check(turn, memory)
+            return
+        try:
+            await self.submit(Beat())
+        except StoreError as problem:  # no beat, then: whoever waits for it outside shall notice
+            log.warning("no heartbeat leaves: %s", problem)
+
     async def _run_check(self, check: Check, memory: dict[str, object]) -> None:
         sample = await run_once(check, self.executors, memory, self.clock)
         self._last_run = asyncio.get_running_loop().time()
@@ -177,11 +194,12 @@ class App:
         notify("READY=1")
 
     async def _swap(self, fresh: Config) -> None:
+        reached(Landmark.RELOAD)
         old, self.config = self.config, fresh
         self.pipeline.plan = fresh.plan
         self.vitals.reload_ok = True
         self.vitals.troubles.pop("config", None)
-        self.scheduler.watch(fresh.checks)
+        self.watch()
         self._last_run = (
             asyncio.get_running_loop().time()
         )  # what is watched now has had no chance to show life

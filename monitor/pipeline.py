@@ -22,13 +22,14 @@ from typing import Final
 
 from alerting.alert import Alert, AlertState
 from alerting.desk import decide
-from alerting.inputs import Input, Judged, Refused
+from alerting.inputs import Input, Judged, Received, Refused
 from alerting.plan import Plan
 from alerting.state import Proof, State
 from alerting.thresholds.threshold import OutcomeThreshold
 from alerting.thresholds.verdict import judge
 from monitor.clock import Clock
 from monitor.daemon import Vitals
+from monitor.landmark import Landmark, reached
 from monitor.recorder import Asked, Recorder
 from monitor.store.errors import Fault, StoreError
 from monitor.store.thread import StoreThread
@@ -89,6 +90,7 @@ class Pipeline:
         if self._inputs:
             self._put(sample)
         elif (judged := self._judged(sample)) is not None:
+            reached(Landmark.SAMPLE_JUDGED, sample.check)
             self._put(judged)
 
     def _judged(self, sample: Sample) -> Judged | None:
@@ -140,7 +142,9 @@ class Pipeline:
             given = self._judged(asked.given) if isinstance(asked.given, Sample) else asked.given
             if given is None:
                 return False
+            reached(Landmark.INPUT_TAKEN, type(given).__name__)
             decision = decide(self.state, given, self._clock.now(), self.plan)
+            reached(Landmark.DECIDED, type(given).__name__)
         except Refused as refused:
             asked.refuse(refused)
             return False
@@ -157,18 +161,28 @@ class Pipeline:
     def _act(self, recorded: list[Asked]) -> None:
         """Do what is recorded: nothing else was allowed to before."""
         for asked in recorded:
-            decision = asked.decision
-            if decision is None:
+            if asked.decision is None:
                 continue
-            if asked.answer is not None and not asked.answer.done():
-                asked.answer.set_result(decision.about)
-            for record in decision.changes.records:
-                if isinstance(record, Alert) and record.state is AlertState.PENDING:
-                    self._stand_by()
-                    if self._by_outcome(record):
-                        self._look_again(record.key.check)
+            try:
+                self._answer(asked, asked.decision.about)
+                for record in asked.decision.changes.records:
+                    if isinstance(record, Alert) and record.state is AlertState.PENDING:
+                        self._stand_by()
+                        if self._by_outcome(record):
+                            self._look_again(record.key.check)
+            except Exception as cause:  # what follows for one must not keep the others from being told
+                log.exception("cannot act on %s", type(asked.given).__name__)
+                asked.refuse(cause)
         if any(asked.changes for asked in recorded) or self._recorder.holding:
             self._wake_delivery()
+
+    def _answer(self, asked: Asked, about: str) -> None:
+        """Tell whoever asked that it is recorded."""
+        if isinstance(asked.given, Received):
+            reached(Landmark.RECEIPT_DONE, asked.given.receipt.state.value)
+        if asked.answer is not None and not asked.answer.done():
+            reached(Landmark.ANSWER_BEGIN, type(asked.given).__name__)
+            asked.answer.set_result(about)
 
     def _by_outcome(self, alert: Alert) -> bool:
         check = self.plan.checks.get(alert.key.check)

@@ -56,7 +56,7 @@ async def serve(loader: Callable[[], Config], clock: Clock) -> None:
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(app.pipeline.run(), name="pipeline")]
             await app.take_over()
-            app.scheduler.watch(config.checks)
+            app.watch()
             running += [
                 tasks.create_task(app.delivery.run(), name="delivery"),
                 tasks.create_task(app.scheduler.run(), name="scheduler"),
