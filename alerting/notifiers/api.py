@@ -6,7 +6,7 @@ reports what happened. It does not wait, retry or choose: that is delivery's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Annotated, ClassVar, Final, Protocol, TypeVar, runtime_checkable
@@ -53,16 +53,42 @@ class Message:
     texts: Mapping[str, str] = field(default_factory=dict)
 
 
+def _nothing() -> None:
+    pass
+
+
 @dataclass(slots=True)
 class Progress:
     """How far one attempt has come; the caller makes a fresh one for each and reads it when it cuts the attempt short.
 
-    `sent` turns True right before the provider may take the message: before the first byte of a request's
+    `sent` is set to True right before the provider may take the message: before the first byte of a request's
     body, before the final dot of a mail. Cut short while it is True, the attempt is ambiguous; while it is
     False, the provider has certainly not taken the message.
+
+    `on_mark` is called once, before the first moment at which the provider might take the message without our being
+    able to tell should we die: where `sent` becomes True, or earlier, where a notifier says so by `mark`.
     """
 
-    sent: bool = False
+    on_mark: Callable[[], None] = _nothing
+    _sent: bool = field(default=False, init=False)
+    _marked: bool = field(default=False, init=False)
+
+    @property
+    def sent(self) -> bool:
+        """True from the moment the provider may have taken the message."""
+        return self._sent
+
+    @sent.setter
+    def sent(self, value: bool) -> None:
+        if value:
+            self.mark()
+        self._sent = value
+
+    def mark(self) -> None:
+        """Say that from here on only we know how far it has come: whoever hands the message to another process does."""
+        if not self._marked:
+            self._marked = True
+            self.on_mark()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -113,6 +113,7 @@ class Apprise:
         if self.held.gate is None:
             self.held.gate = asyncio.Semaphore(self.parallel)
         async with self.held.gate:
+            progress.mark()  # should we die, the process may still send what it was handed
             answer = await POOL.ask(request, progress)
         return answer.judge(url=str(request["url"]), sent=progress.sent)
 
