@@ -9,6 +9,7 @@ from alerting.oncall.rota import Day
 from config.building.staff import terms_of
 from config.complaint import KeyPath, Notes
 from config.document import RESERVED, Document
+from config.model import HEARTBEAT
 from config.schema.decode import known_keys
 from config.schema.staff import ShiftKeys
 from config.source.block import Series, locate
@@ -125,6 +126,18 @@ def _channels(document: Document, notes: Notes) -> None:
             known = colon and option in known_keys(type(channel.notifier))
             where = (*path, option) if known else path
             notes.complain(*locate(document.root, where), rest if known else str(message))
+        if name == HEARTBEAT:
+            notes.complain(
+                *locate(document.root, path),
+                "cannot have this name: it is the outward heartbeat's",
+                "its URL stands in `heartbeat:` at the top level",
+            )
+        if channel.keys.audience is not None and channel.keys.self_test is not None:
+            notes.complain(
+                *locate(document.root, (*path, "self_test")),
+                "a channel with an audience is not tested on its readers",
+                "test its notifier on a channel without one",
+            )
         if channel.keys.audience is not None and channel.notifier.needs_address:
             notes.complain(
                 *locate(document.root, (*path, "audience")),

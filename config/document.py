@@ -11,8 +11,8 @@ from config.complaint import KeyPath, Notes, did_you_mean
 from config.kinds import HOST_CHECKS, Kinds
 from config.schema.checks import CheckKeys, Defaults
 from config.schema.decode import decode, known_keys
-from config.schema.later import Heartbeat, Maintenance, Silence
-from config.schema.outward import Announcements, ChannelKeys, Paging, Tickets
+from config.schema.later import Maintenance, Silence
+from config.schema.outward import Announcements, ChannelKeys, Heartbeat, Paging, Tickets
 from config.schema.services import ServiceKeys
 from config.schema.site import ListenKeys, Site
 from config.schema.staff import PersonKeys, RotaKeys, Somebody, StepKeys

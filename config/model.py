@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from alerting.notifiers.api import Notifier
 from alerting.plan import Plan
@@ -24,6 +25,10 @@ class Check:
     timeout: float
     retry_every: float
     fingerprint: str
+
+
+HEARTBEAT: Final = "heartbeat"
+"""The channel of the outward heartbeat; no other may have its name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

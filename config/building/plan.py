@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final
 
 from alerting.announcements.policy import AnnouncePolicy
+from alerting.notifiers.heartbeat import Heartbeat
 from alerting.plan import Audience, ChannelPlan, CheckPlan, Plan, ServicePlan, Site
 from config.building.staff import Answering, build_people, build_policies, build_rotas, build_terms
 from config.document import Document
-from config.model import Channel
+from config.model import HEARTBEAT, Channel
+
+HEARTBEAT_TIMEOUT: Final = 10.0
 
 
 def build_plan(
@@ -25,34 +30,52 @@ def build_plan(
         rotas=build_rotas(document),
         policies=build_policies(document),
         fallback=document.fallback,
-        channels={
-            id_: ChannelPlan(
-                id=id_,
-                notifier=entry.keys.notifier,
-                needs_address=entry.notifier.needs_address,
-                audience=entry.keys.audience,
-            )
-            for id_, entry in document.channels.items()
-        },
+        channels=_channel_plans(document),
         terms=build_terms(document),
         announce_on=_announce_on(document),
         hold_recovery=announcements.hold_recovery,
         next_update=announcements.next_update,
+        bundle=None if document.paging.bundle == "off" else document.paging.bundle,
+        heartbeat=timedelta(seconds=document.heartbeat.every) if document.heartbeat else None,
     )
+
+
+def _channel_plans(document: Document) -> dict[str, ChannelPlan]:
+    plans = {
+        id_: ChannelPlan(
+            id=id_,
+            notifier=entry.keys.notifier,
+            needs_address=entry.notifier.needs_address,
+            audience=entry.keys.audience,
+            self_test=entry.keys.self_test,
+        )
+        for id_, entry in document.channels.items()
+    }
+    if document.heartbeat is not None:
+        plans[HEARTBEAT] = ChannelPlan(id=HEARTBEAT, notifier=Heartbeat.KIND, needs_address=False)
+    return plans
 
 
 def build_channels(document: Document) -> dict[str, Channel]:
     """Return the channels as delivery needs them."""
-    return {
+    channels = {
         id_: Channel(
             id=id_,
             notifier=entry.notifier,
+            rate=entry.keys.rate,
             timeout=entry.keys.timeout,
             # A kind that limits itself knows best: a send that queued inside it would run into its deadline.
             parallel=int(getattr(entry.notifier, "parallel", entry.keys.parallel)),
         )
         for id_, entry in document.channels.items()
     }
+    beat = document.heartbeat
+    if beat is not None:
+        patience = min(beat.every, HEARTBEAT_TIMEOUT)
+        channels[HEARTBEAT] = Channel(
+            id=HEARTBEAT, notifier=Heartbeat(url=beat.url), timeout=patience, parallel=1
+        )
+    return channels
 
 
 def _site(document: Document) -> Site:

@@ -7,17 +7,15 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from config.schema.words import Every, HttpUrl, Labels, Moment, Names, Refused, Term, Text, Zone
+from config.schema.words import Labels, Moment, Names, Refused, Term, Text, Zone
 
 NOT_ACTED_ON: Final[tuple[tuple[str, ...], ...]] = (
     ("canaries",),
     ("services", "*", "depends_on"),
     ("people", "*", "skills"),
-    ("paging", "bundle"),
     ("tickets", "mirror"),
     ("silences",),
     ("maintenance",),
-    ("heartbeat",),
 )
 """Keys that are accepted and checked, and earn one warning each as long as nothing acts on them."""
 
@@ -79,11 +77,3 @@ class Maintenance:
             raise Refused("ends before it begins")
         if self.every is not None and self.length is None:
             raise Refused("recurs, so it needs `length`, not `end`")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heartbeat:
-    """A URL outside that is called as long as all is well: when the calls stop, somebody else wakes you."""
-
-    url: HttpUrl
-    every: Every = 60.0

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from alerting.plan import Audience
 from alerting.tickets.terms import TicketClass
-from config.schema.words import Clock, Names, Often, Span, Term, Text, Timeout
+from config.schema.words import Clock, Every, HttpUrl, Names, Often, Span, Term, Text, Timeout
 from probes.units import Unit, parse
 
 
@@ -89,3 +89,18 @@ class Paging:
         BeforeValidator(_bundle),
         WithJsonSchema({"type": "string", "examples": ["1m", "off"]}),
     ] = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heartbeat:
+    """A URL outside that is asked for as long as all is well: when that stops, somebody else wakes you.
+
+    Each beat takes the way of a page: scheduler, decision, store, outbox, sender. Where one of them is stuck, none
+    leaves.
+
+    url: asked for by GET; any 2xx is an answer.
+    every: how often.
+    """
+
+    url: HttpUrl
+    every: Every = 60.0

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 import config
+from alerting.notifiers.heartbeat import Heartbeat
 from alerting.plan import Audience, GroupBy
 from alerting.severity import Impact, Severity
 from alerting.thresholds.threshold import LevelThreshold, OutcomeThreshold
 from alerting.tickets.terms import TicketClass
-from config.model import Config
+from config.model import Config, Rate
 from lab.config_files import load_text
 
 EXAMPLES = Path(__file__).parent / "examples"
@@ -76,7 +77,6 @@ def test_the_example_of_day_one_loads_and_says_what_is_not_done_yet(tmp_path: Pa
     ]
     assert loaded.warnings == (
         "`services.*.depends_on` is accepted but not acted on yet",
-        "`heartbeat` is accepted but not acted on yet",
         "no `fallback`: when a step of an escalation reaches nobody, nobody else is asked",
         "no `canaries`: when this machine loses its network, everything else will look down",
         "no `listen.public_url`: links in messages lead to this machine's own address and work only on it",
@@ -145,7 +145,9 @@ def test_the_example_of_the_whole_contract_means_what_it_says(tmp_path: Path) ->
     assert plan.terms[TicketClass.GENERAL].remind == timedelta(hours=3)
     assert plan.people["han"].skills == ("database",)
     assert [text for text in loaded.warnings if "not acted on" not in text] == []
-    assert len(loaded.warnings) == 6
+    assert len(loaded.warnings) == 4
+    assert (plan.bundle, plan.heartbeat) == (timedelta(minutes=1), timedelta(minutes=1))
+    assert loaded.channels["heartbeat"].notifier == Heartbeat(url="https://hc.example/ping/1")
 
 
 def test_the_shipped_file_loads_without_credentials_and_watches_this_machine(tmp_path: Path) -> None:
@@ -177,7 +179,8 @@ def test_every_commented_line_of_the_shipped_file_may_be_uncommented(tmp_path: P
     more = {"cert.pem": "x", "key.pem": "x", "runbooks/shop.md": "Restart it."}
     loaded = load_text(tmp_path, text, env={"CREDENTIALS_DIRECTORY": str(tmp_path)}, more=more)
     assert {"home", "database", "shop"} <= set(loaded.checks)
-    assert set(loaded.channels) == {"mail", "sms", "desk", "customers", "colleagues"}
+    assert set(loaded.channels) == {"mail", "sms", "desk", "customers", "colleagues", "heartbeat"}
+    assert loaded.channels["desk"].rate == Rate(count=30, seconds=60)
     assert loaded.plan.checks["shop"].runbook == "Restart it."
     assert loaded.plan.services["shop"].title["zh"] == "商城"
 

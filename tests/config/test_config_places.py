@@ -93,10 +93,6 @@ services: {s: {checks: [a], runbook: ./books/../books/shop.md}}
             "canaries: ['a.example:1']", "`canaries` is accepted but not acted on yet", id="canaries"
         ),
         pytest.param(
-            "heartbeat: https://x.example/", "`heartbeat` is accepted but not acted on yet", id="heartbeat"
-        ),
-        pytest.param("paging: {bundle: 1m}", "`paging.bundle` is accepted but not acted on yet", id="bundle"),
-        pytest.param(
             "people: {li: {skills: [db]}}", "`people.*.skills` is accepted but not acted on yet", id="skills"
         ),
         pytest.param(
