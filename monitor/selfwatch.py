@@ -21,6 +21,8 @@ log = logging.getLogger("nightbell.selfwatch")
 BEAT: Final = 1.0
 STORE_EVERY: Final = 60
 """Beats between two proofs that the store can be written."""
+DESK_EVERY: Final = 10
+"""Beats between two questions to an idle desk: that it has nothing to do is no proof that it could."""
 STORE_ANSWERS: Final = 10.0
 """Seconds after which a store that has not answered is in trouble."""
 SILENT: Final = 25.0
@@ -77,7 +79,7 @@ class SelfWatch:
     def _ask_around(self, beat: int, now: float) -> None:
         if beat % STORE_EVERY == 0 or "store" in self._vitals.troubles:
             self._ask("store", self._prove_store, now)
-        if self._busy():
+        if beat % DESK_EVERY == 0 or self._busy():
             self._ask("desk", self._pass_time, now)
         if now - self._began.get("store", now) > STORE_ANSWERS:
             self._vitals.troubles["store"] = "the store does not answer"

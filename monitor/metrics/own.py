@@ -129,6 +129,7 @@ def _engine(daemon: Daemon) -> Iterator[Metric]:
     yield _one(
         "config_last_reload_successful", "1 unless the last reload was refused.", float(vitals.reload_ok)
     )
+    yield _one("audit_findings", "What the last audit of open incidents found wrong.", vitals.findings)
     reloaded = vitals.reloaded_at or vitals.started_at
     yield _one(
         "config_last_reload_success_timestamp_seconds",
@@ -188,6 +189,23 @@ def _sending(daemon: Daemon, outbox: OutboxStats | None, now: datetime) -> Itera
         "Attempts to deliver by channel, what became of the notification and why.",
         daemon.vitals.deliveries,
         ("channel", "state", "reason"),
+    )
+    channels = daemon.vitals.channels
+    yield _gauge(
+        "channel_failing",
+        "1 while the last attempt over a channel was not taken.",
+        {(name,): float(one.failing_since is not None) for name, one in channels.items()},
+        ("channel",),
+    )
+    yield _gauge(
+        "channel_last_accepted_timestamp_seconds",
+        "When a channel last took a message; the outward heartbeat is one.",
+        {
+            (name,): one.last_accepted_at.timestamp()
+            for name, one in channels.items()
+            if one.last_accepted_at is not None
+        },
+        ("channel",),
     )
 
 
