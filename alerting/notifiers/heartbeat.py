@@ -9,11 +9,9 @@ from urllib.parse import urlsplit
 
 from pydantic import ConfigDict
 
-from alerting.notification import Reason
-from alerting.notifiers.api import OPTIONS, Accepted, DeliveryError, Hidden, Message, Progress
-from alerting.notifiers.reach import Trust, cause
-from alerting.notifiers.status import of_status
-from alerting.notifiers.exchange import _resolver
+from alerting.notifiers.api import OPTIONS, Accepted, Hidden, Message, Progress
+from alerting.notifiers.exchange import Request, exchange
+from alerting.notifiers.reach import Trust, ca_complaint, url_complaint, words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +19,7 @@ class Heartbeat:
     """Asks for a URL by GET; any 2xx is an answer. A beat carries no words.
 
     url: what to ask for.
+    ca: PEM file of the certificates to believe instead of the system's.
     """
 
     KIND: ClassVar[str] = "heartbeat"
@@ -28,6 +27,7 @@ class Heartbeat:
     __pydantic_config__: ClassVar[ConfigDict] = OPTIONS
 
     url: str = field(repr=False)
+    ca: str | None = None
     trust: Hidden[Trust] = field(default_factory=Trust, init=False, repr=False, compare=False)
 
     @property
@@ -36,35 +36,23 @@ class Heartbeat:
         return False
 
     def complaint(self) -> str | None:
-        """Say what is wrong with the URL."""
-        parts = urlsplit(self.url)
-        wrong = parts.scheme not in ("http", "https") or not parts.hostname
-        return "url: must begin with https:// or http:// and name a host" if wrong else None
+        """Say what is wrong with URL or certificate file."""
+        return url_complaint(self.url) or ca_complaint(self.ca)
 
     async def send(self, message: Message, progress: Progress) -> Accepted:  # noqa: ARG002 - a beat has no words
         """Ask once over a fresh connection."""
-        import aiohttp
-
-        connector = aiohttp.TCPConnector(
-            ssl=await self.trust.load(None) if self.url.startswith("https:") else True,
-            resolver=_resolver(),
-            use_dns_cache=False,
-            force_close=True,
+        parts = urlsplit(self.url)
+        request = Request(
+            url=self.url,
+            doing=f"beat at {parts.hostname}",
+            method="GET",
+            ca=self.ca,
+            secrets=(parts.path, parts.query, parts.username, parts.password),
         )
-        progress.sent = True
-        async with aiohttp.ClientSession(
-            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), timeout=aiohttp.ClientTimeout()
-        ) as session:
-            try:
-                async with session.get(self.url, allow_redirects=False) as response:
-                    status = response.status
-            except (aiohttp.ClientError, OSError, ValueError) as error:
-                why = cause(error)
-                raise DeliveryError(f"no heartbeat left: {why}", reason=Reason.CONNECT) from None
-        if 200 <= status < 300:
-            return Accepted(detail=str(status))
-        reason, retry = of_status(status)
-        raise DeliveryError(f"no heartbeat left: {status}", reason=reason, retry=retry)
+        answer = await exchange(request, progress, self.trust)
+        if not answer.well:
+            raise answer.refusal()
+        return Accepted(detail=words(f"{answer.status} {answer.said}"))
 
     async def close(self) -> None:
         """Nothing to give up: each beat closes its own connection."""

@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias, TypeVar
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlsplit
 
 from alerting.notification import Reason
 from alerting.notifiers.api import DeliveryError
@@ -156,4 +156,18 @@ def ca_complaint(ca: str | None) -> str | None:
     """Say what is wrong with the option `ca`; None when nothing is."""
     if ca is not None and not Path(ca).is_file():
         return f"ca: cannot find the file {words(ca)}"
+    return None
+
+
+def url_complaint(url: str, option: str = "url") -> str | None:
+    """Say what is wrong with an http(s) URL, none of it repeated; None when nothing is. Braces are not judged."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # parsed only when asked for
+    except ValueError:
+        return f"{option}: cannot be read as a URL"
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return f"{option}: must begin with https:// or http:// and name a host"
+    if re.search(r"[\x00-\x20\x7f]", url):
+        return f"{option}: must not hold spaces or control characters"
     return None
