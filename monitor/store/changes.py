@@ -25,6 +25,11 @@ class Batch:
     rows: dict[type, dict[str, Row]]
     mentioned: dict[tuple[str, str, str], Row]
 
+    @property
+    def kinds(self) -> set[str]:
+        """Return the names of the types it holds."""
+        return {kind.__name__ for kind in self.rows} | ({Receipt.__name__} if self.receipts else set())
+
     @classmethod
     def of(cls, changes: Changes) -> Self:
         """Encode changes; raise StoreError where one of them cannot be."""

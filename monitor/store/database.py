@@ -11,6 +11,7 @@ from typing import Final, Self
 
 import sqlalchemy as sa
 
+from monitor.landmark import Landmark, reached
 from monitor.store import dialect
 from monitor.store.errors import Fault, StoreError
 from monitor.store.schema import HEAD, make
@@ -61,14 +62,14 @@ class Database:
     @contextlib.contextmanager
     def read(self, what: str) -> Iterator[sa.Connection]:
         """Look in one consistent snapshot. `what` ends the sentence "cannot …"."""
-        with self._said(what), self._reader.begin() as connection:
+        with self.said(what), self._reader.begin() as connection:
             yield connection
 
     @contextlib.contextmanager
     def write(self, what: str) -> Iterator[sa.Connection]:
         """Do all of it, durably, or (StoreError) nothing."""
         self.verify()
-        with self._said(what), self._writer.begin() as connection:
+        with self.said(what), self._writer.begin() as connection:
             yield connection
 
     def verify(self) -> None:
@@ -84,10 +85,11 @@ class Database:
         self._reader.dispose()
 
     @contextlib.contextmanager
-    def _said(self, what: str) -> Iterator[None]:
+    def said(self, what: str) -> Iterator[None]:
+        """Turn whatever goes wrong inside into one StoreError."""
         try:
             yield
-        except (sa.exc.SQLAlchemyError, sqlite3.Error, ValueError, TypeError, OverflowError) as err:
+        except (sa.exc.SQLAlchemyError, sqlite3.Error, OSError, ValueError, TypeError, OverflowError) as err:
             fault, words = dialect.fault_of(err)
             if fault in (Fault.IO, Fault.CORRUPT, Fault.UNREACHABLE):
                 self._reader.dispose()  # the next one begins with a connection of its own
@@ -132,6 +134,8 @@ class Database:
         found = self._version()
         if found == HEAD:
             return
+        with self.said("migrate"):
+            reached(Landmark.MIGRATE, found or "new")
         if found is not None and found > HEAD:
             raise StoreError(
                 f"cannot open {self.name}: it was written by a newer version"

@@ -60,6 +60,13 @@ _SQLITE_FAULTS: Final[Mapping[int, Fault]] = {
     sqlite3.SQLITE_MISMATCH: Fault.REFUSED,
 }
 
+_SYSTEM_FAULTS: Final[Mapping[int, Fault]] = {
+    errno.ENOSPC: Fault.FULL,
+    errno.EDQUOT: Fault.FULL,
+    errno.EFBIG: Fault.FULL,
+    errno.EROFS: Fault.READ_ONLY,
+}
+
 
 def read_url(text: str) -> sa.URL:
     """Parse a store's address; raise StoreError for what is none, or none we know."""
@@ -115,8 +122,8 @@ def make_file(path: Path) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except OSError as err:
-        fault = Fault.FULL if err.errno == errno.ENOSPC else Fault.IO
-        raise StoreError(f"cannot open {path}: {err.strerror}", fault=fault, path=path) from err
+        fault, words = fault_of(err)
+        raise StoreError(f"cannot open {path}: {words}", fault=fault, path=path) from err
 
 
 def upsert(table: sa.Table, name: str) -> sa.Insert:
@@ -133,6 +140,8 @@ def add_missing(table: sa.Table, name: str) -> sa.Insert:
 
 def fault_of(err: Exception) -> tuple[Fault, str]:
     """Return what kind of trouble `err` is, and the driver's own words: never the statement's values."""
+    if isinstance(err, OSError):
+        return _SYSTEM_FAULTS.get(err.errno or 0, Fault.IO), err.strerror or type(err).__name__
     cause = err.orig if isinstance(err, sa.exc.DBAPIError) else err
     if isinstance(err, sa.exc.DBAPIError | sqlite3.Error):
         code = getattr(cause, "sqlite_errorcode", None)

@@ -117,6 +117,7 @@ def _notification(record: Notification) -> Row:
         "reason": record.reason.value if record.reason else None,
         "detail": record.detail[:DETAIL_MAX],
         "provider_id": "",
+        "bundle": record.bundle or None,
     }
 
 

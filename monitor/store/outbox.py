@@ -8,11 +8,15 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from alerting.notification import Notification, NotificationState, Reason, Receipt
+from alerting.notification import Kind, Notification, NotificationState, Reason, Receipt
 from monitor.store import dialect
 from monitor.store.documents import DETAIL_MAX, Row, columns, readable
 from monitor.store.page import OutboxStats
 from monitor.store.schema import PENDING, SENDING, Utc, outbox, receipts
+
+BEATS_KEPT: Final = timedelta(minutes=10)
+"""Heartbeats older than this are deleted once they are through: they come for ever and say nothing of the past."""
+BEATS_AT_ONCE: Final = 100
 
 _PENDING: Final = outbox.c.state == PENDING
 _SENDING: Final = outbox.c.state == SENDING
@@ -41,6 +45,7 @@ _UPDATE: Final = (
     .values(
         body=sa.bindparam("new_body", type_=sa.JSON()),
         channel=_word("new_channel"),
+        bundle=_word("new_bundle"),
         incident=_word("new_incident"),
         priority=sa.bindparam("new_priority", type_=sa.SmallInteger()),
         not_after=_time("new_not_after"),
@@ -93,10 +98,15 @@ _SPOILT: Final = (
 )
 
 
+def _waits(state: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """Wrapped, so that rows are found by what else is asked of them."""
+    return sa.func.coalesce(state, "") == PENDING
+
+
 def _due() -> sa.CTE:
     """Rows to claim. Materialized: a database that ran it twice could hand out more than the limit."""
     return (
-        sa.select(outbox.c.id)
+        sa.select(outbox.c.id, outbox.c.bundle, outbox.c.channel)
         .where(
             _PENDING,
             # Wrapped, so that the index by urgency is taken and only as many rows are read as are wanted.
@@ -111,9 +121,23 @@ def _due() -> sa.CTE:
     )
 
 
+def _whole(due: sa.CTE) -> sa.CompoundSelect[str]:
+    """Ids of rows to claim, with those that leave in one message with them."""
+    mate = outbox.alias("mate")
+    together = (
+        sa.select(mate.c.id)
+        .join_from(due, mate, sa.and_(mate.c.bundle == due.c.bundle, mate.c.channel == due.c.channel))
+        .where(_waits(mate.c.state), sa.func.coalesce(mate.c.not_before, _time("now")) <= _time("now"))
+    )
+    return sa.union_all(sa.select(due.c.id), together)
+
+
 CLAIM: Final = (
     sa.update(outbox)
-    .where(outbox.c.id.in_(sa.select(_due().c.id)))
+    .where(
+        outbox.c.id.in_(_whole(_due())),
+        _waits(outbox.c.state),  # again, for a row that a rival took meanwhile
+    )
     .values(
         state=SENDING,
         attempts=outbox.c.attempts + 1,
@@ -130,6 +154,7 @@ NEXT_DUE: Final = sa.select(sa.func.min(outbox.c.not_before)).where(
 _DECIDED: Final = (
     "body",
     "channel",
+    "bundle",
     "incident",
     "priority",
     "not_after",
@@ -140,6 +165,17 @@ _DECIDED: Final = (
 )
 
 _INTERRUPTED: Final = sa.select(*columns(Notification)).where(_SENDING).order_by(outbox.c.number)
+_OVERDUE: Final = _INTERRUPTED.where(outbox.c.lease_until < _time("now"))
+_BEATS: Final = (
+    sa.select(outbox.c.id)
+    .where(
+        outbox.c.kind == Kind.HEARTBEAT.value,
+        outbox.c.state.not_in([PENDING, SENDING]),
+        outbox.c.created_at < _time("before"),
+    )
+    .limit(BEATS_AT_ONCE)
+)
+_GONE: Final = sa.bindparam("gone", type_=sa.String(), expanding=True)
 _COUNTS: Final = sa.select(outbox.c.state, sa.func.count().label("rows")).group_by(outbox.c.state)
 _OLDEST: Final = sa.select(sa.func.min(outbox.c.created_at)).where(_PENDING)
 _RECEIPTS: Final = sa.select(receipts).where(receipts.c.notification == _word("key"))
@@ -158,6 +194,8 @@ class Outbox:
 
         What is known already keeps what delivery said of it, unless it still waits and the decision ends it.
         """
+        if beats := [row["created_at"] for row in rows if row["kind"] == Kind.HEARTBEAT.value]:
+            self._forget_beats(connection, max(beats) - BEATS_KEPT)
         known = connection.execute(_UPDATE, [_changed(row) for row in rows]).rowcount
         if known == len(rows):
             return 0
@@ -168,6 +206,12 @@ class Outbox:
         for wave in _waves(given):
             connection.execute(self._book, [_receipt_row(receipt) for receipt in wave])
             connection.execute(_APPLY, [_applied(receipt) for receipt in wave])
+
+    def _forget_beats(self, connection: sa.Connection, before: datetime) -> None:
+        gone = connection.execute(_BEATS, {"before": before}).scalars().all()
+        if gone:
+            connection.execute(sa.delete(receipts).where(receipts.c.notification.in_(_GONE)), {"gone": gone})
+            connection.execute(sa.delete(outbox).where(outbox.c.id.in_(_GONE)), {"gone": gone})
 
     def claim(
         self,
@@ -207,6 +251,10 @@ class Outbox:
     def interrupted(self, connection: sa.Connection) -> list[Notification]:
         """Return what is marked as being sent."""
         return readable(Notification, connection.execute(_INTERRUPTED))[0]
+
+    def overdue(self, connection: sa.Connection, now: datetime) -> list[Notification]:
+        """Return what is marked as being sent although its lease has run out."""
+        return readable(Notification, connection.execute(_OVERDUE, {"now": now}))[0]
 
     def stats(self, connection: sa.Connection) -> OutboxStats:
         """Count rows by state."""

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from alerting.incidents.incident import Entry
 from alerting.notification import Notification, Receipt
 from alerting.state import Changes, Record, State
+from monitor.landmark import Landmark, reached
 from monitor.store import dialect, lists, loading
 from monitor.store.changes import Batch, Writer
 from monitor.store.database import Database
@@ -95,7 +96,7 @@ class Store:
                 batches[place] = Batch.of(changes)
             except StoreError as err:
                 outcomes[place] = err
-        error = self._write(batches.values()) if batches else None
+        error = self._write(tuple(batches.values())) if batches else None
         if error is None:
             return outcomes
         hopeless = error if error.fault.slow or len(batches) == 1 else None
@@ -113,11 +114,18 @@ class Store:
         limit: int,
         exclude_channels: frozenset[str] = frozenset(),
     ) -> list[Notification]:
-        """Take up to `limit` due notifications for sending, most urgent first; durably marked before they return."""
+        """Take up to `limit` due notifications for sending, most urgent first; durably marked before they return.
+
+        What is due and shares channel and bundle with one of them comes along, beyond the limit too: they leave as
+        one message.
+        """
         with self._database.write("claim from") as connection:
-            return self._outbox.claim(
+            claimed = self._outbox.claim(
                 connection, owner=owner, now=now, lease=lease, limit=limit, exclude_channels=exclude_channels
             )
+        with self._database.said("claim from"):
+            reached(Landmark.CLAIM_DONE, str(len(claimed)))
+        return claimed
 
     def release(self, claimed: Iterable[Notification]) -> None:
         """Give back claimed notifications no attempt was made with."""
@@ -134,6 +142,11 @@ class Store:
         """Return what is marked as being sent. They come back by a receipt for the attempt they carry."""
         with self._database.read("read from") as connection:
             return self._outbox.interrupted(connection)
+
+    def overdue(self, now: datetime) -> list[Notification]:
+        """Return what is marked as being sent although its lease has run out: nobody sends it any more."""
+        with self._database.read("read from") as connection:
+            return self._outbox.overdue(connection, now)
 
     def outbox_stats(self) -> OutboxStats:
         """Return how full the outbox is."""
@@ -205,11 +218,16 @@ class Store:
             connection.execute(self._put_meta, {"key": "checked_at", "value": now.isoformat()})
         self._proved = time.monotonic()
 
-    def _write(self, batches: Iterable[Batch]) -> StoreError | None:
+    def _write(self, batches: Sequence[Batch]) -> StoreError | None:
         """Write batches in one transaction; return what went wrong."""
+        kinds = ",".join(sorted(set().union(*(batch.kinds for batch in batches))))
         try:
-            with self._database.write("record to") as connection:
-                duplicates = self._writer.write(connection, batches)
+            with self._database.said("record to"):
+                reached(Landmark.RECORD_BEGIN, kinds)
+                with self._database.write("record to") as connection:
+                    duplicates = self._writer.write(connection, batches)
+                    reached(Landmark.RECORD_COMMIT, kinds)
+                reached(Landmark.RECORD_DONE, kinds)
         except StoreError as err:
             self._proved = float("-inf")
             return err

@@ -91,7 +91,8 @@ class StoreThread:
     ) -> list[Notification]:
         """Take up to `limit` due notifications for sending, most urgent first; recorded as `sending`.
 
-        What is claimed for a caller that is gone by then is given back.
+        Whole bundles are claimed, beyond the limit too. What is claimed for a caller that is gone by then is given
+        back.
         """
         return await self._ask(
             lambda store: store.claim(owner, now, lease, limit, exclude_channels),
@@ -114,6 +115,10 @@ class StoreThread:
     async def interrupted(self) -> list[Notification]:
         """Return what is marked `sending`: at start, what a former process was sending when it died."""
         return await self._ask(lambda store: store.interrupted())
+
+    async def overdue(self, now: datetime) -> list[Notification]:
+        """Return what is marked `sending` although its lease has run out: nobody sends it any more."""
+        return await self._ask(lambda store: store.overdue(now))
 
     async def outbox_stats(self) -> OutboxStats:
         """Return how full the outbox is."""

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from alerting.incidents.incident import Entry, Incident
 from alerting.notification import Notification
 from alerting.state import Changes
-from lab.records import NOON, incident
+from lab.records import NOON, incident, notification
 from monitor.store import dialect, lists, loading, outbox, schema
 from monitor.store.changes import Writer
-from monitor.store.documents import SHELVES
+from monitor.store.documents import SHELVES, to_row
 from monitor.store.errors import Fault, StoreError
 from monitor.store.migrate import SCRIPTS, migrate
 from monitor.store.store import Store
@@ -95,6 +96,28 @@ def test_the_partial_indexes_are_those_of_the_code(migrated: sqlite3.Connection)
 
 def test_the_code_knows_the_newest_migration() -> None:
     assert ScriptDirectory(str(SCRIPTS)).get_current_head() == schema.HEAD
+
+
+def test_what_an_older_program_left_is_migrated_and_goes_on(url: str, tmp_path: Path) -> None:
+    engine = sa.create_engine(url)
+    with engine.begin() as begun:
+        migrate(begun, "0001")
+    engine.dispose()
+    old = sqlite3.connect(tmp_path / "nightbell.db")
+    old.execute("PRAGMA journal_mode = WAL")
+    row = to_row(notification(1))
+    del row["bundle"]
+    with old:
+        marks = ", ".join("?" for _ in row)
+        values = [str(value) if isinstance(value, datetime) else value for value in row.values()]
+        old.execute(f"INSERT INTO outbox ({', '.join(row)}) VALUES ({marks})", values)
+    old.close()
+
+    store = Store.open(url, tmp_path)
+
+    store.record(Changes(records=(notification(2, bundle="li"),)))
+    assert [one.id for one in store.claim("me", NOON, timedelta(seconds=20), 10)] == ["N-1", "N-2"]
+    store.close()
 
 
 def test_a_newer_schema_is_refused_and_left_alone(
@@ -280,6 +303,14 @@ def test_claiming_goes_by_the_index_of_what_waits(database: sqlite3.Connection) 
     assert any("ix_outbox_due" in step for step in claim)
     assert not any("TEMP B-TREE" in step for step in claim)
     assert "ix_outbox_waiting" in plan(database, outbox.NEXT_DUE)[0]
+
+
+def test_a_whole_bundle_is_claimed_by_indexes_alone(database: sqlite3.Connection) -> None:
+    steps = plan(database, outbox.CLAIM)
+
+    assert any("ix_outbox_bundle_channel" in step for step in steps), steps
+    assert any("outbox USING INDEX sqlite_autoindex_outbox_1 (id=?)" in step for step in steps), steps
+    assert not any(step.startswith("SCAN") and "due" not in step for step in steps), steps
 
 
 def test_loading_scans_only_what_is_wanted_whole(database: sqlite3.Connection) -> None:
