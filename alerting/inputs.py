@@ -36,9 +36,10 @@ class Received:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interrupted:
-    """Notifications that a former process was sending when it died: nobody knows whether they arrived."""
+    """What a former process left when it died: `notifications` may have arrived, `unsent` certainly have not."""
 
-    notifications: tuple[str, ...]
+    notifications: tuple[str, ...] = ()
+    unsent: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,7 +41,7 @@ def received(draft: Draft, given: Received) -> str:
             reason=receipt.reason,
             detail=receipt.detail,
             not_before=receipt.retry_at or row.not_before,
-            repeated=row.repeated or receipt.reason is Reason.INTERRUPTED or _unsure(given.receipt),
+            repeated=row.repeated or _unsure(given.receipt),
         )
     )
     _tell_timeline(draft, row)
@@ -155,21 +155,23 @@ def _hope(draft: Draft, incident: Incident, steps: tuple[str, ...]) -> bool:
 
 
 def interrupted(draft: Draft, given: Interrupted) -> str:
-    """Take up what a former process was sending when it died: nobody knows whether it arrived."""
+    """Take up what a former process was sending when it died: what may have arrived, and what certainly did not."""
     for number in given.notifications:
-        row = draft.get(Notification, number)
-        attempt = row.attempts if row is not None else 0
-        received(
-            draft,
-            Received(
-                receipt=Receipt(
-                    notification=number,
-                    attempt=attempt,
-                    state=NotificationState.AMBIGUOUS,
-                    at=draft.now,
-                    reason=Reason.INTERRUPTED,
-                    detail="the daemon stopped while it was being sent",
-                )
-            ),
-        )
+        _stopped(draft, number, NotificationState.AMBIGUOUS, "the daemon stopped while it was being sent")
+    for number in given.unsent:
+        _stopped(draft, number, NotificationState.PENDING, "the daemon stopped before it was sent")
     return ""
+
+
+def _stopped(draft: Draft, number: str, state: NotificationState, detail: str) -> None:
+    row = draft.get(Notification, number)
+    receipt = Receipt(
+        notification=number,
+        attempt=row.attempts if row is not None else 0,
+        state=state,
+        at=draft.now,
+        reason=Reason.INTERRUPTED,
+        detail=detail,
+        retry_at=draft.now if state is NotificationState.PENDING else None,
+    )
+    received(draft, Received(receipt=receipt))
