@@ -5,6 +5,7 @@ from __future__ import annotations
 from alerting.notifiers.api import Notifier
 from alerting.notifiers.apprise import Apprise
 from alerting.notifiers.log import Log
+from alerting.notifiers.smpp import Smpp
 from alerting.notifiers.smtp import Smtp
 from alerting.notifiers.webhook import Webhook
 
@@ -13,6 +14,7 @@ KINDS: dict[str, type[Notifier]] = {
     for kind in (
         Apprise,
         Log,
+        Smpp,
         Smtp,
         Webhook,
     )
