@@ -65,6 +65,16 @@ class Draft:
             if seen is not None and (where is None or where(seen)):
                 yield seen
 
+    def newest(self, kind: type[R], key: str, where: Callable[[R], bool] | None = None) -> R | None:
+        """Return the record that was the last to be about `key`, and still is; cheap among thousands."""
+        known = self._state.about(cast("type[Record]", kind), key)
+        ours = (id_ for id_ in reversed(self._about.get((kind, key), {})) if id_ not in known)
+        for id_ in chain(ours, reversed(known)):
+            seen = self.get(kind, id_)
+            if seen is not None and key in keys_of(seen) and (where is None or where(seen)):
+                return seen
+        return None
+
     def put(self, record: R) -> R:
         """Write a record: new, or instead of the one with its id."""
         kind = type(record)

@@ -107,6 +107,8 @@ class Notification:
     """True where an earlier attempt may have arrived already: the words say so."""
     bundle: str = ""
     """Names the collection it leaves with: pages to one person on one channel that share it go out as one message."""
+    bundle_until: datetime | None = None
+    """When that collection leaves; None for what never waited for others."""
     by_hand: bool = False
     """True where a person asked for this page: it leaves although somebody has acknowledged, or it is muted."""
 

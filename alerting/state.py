@@ -16,7 +16,7 @@ from alerting.announcements.announcement import Announcement, AnnouncementState
 from alerting.incidents.incident import Entry, Incident, IncidentState
 from alerting.incidents.silence import Silence
 from alerting.index import Index
-from alerting.notification import Notification, Receipt
+from alerting.notification import Kind, Notification, NotificationState, Receipt
 from alerting.oncall.escalation import Escalation
 from alerting.tickets.ticket import Ticket, TicketState
 
@@ -118,7 +118,7 @@ class State:
         """Return the ids of the records of one type that are about `key`, oldest first; see `keys_of`."""
         index = self._indexes.get(kind)
         if index is None or index.size != len(self.records[kind]):  # filled by whoever loaded us
-            index = self._indexes[kind] = Index(keys_of, self.records[kind])
+            index = self._indexes[kind] = Index(keys_of, _by_age(self.records[kind]))
         return index.of(key)
 
     def _put(self, record: Record, stays: bool) -> None:
@@ -155,7 +155,9 @@ PREFIXES: Final = ("INC", "T", "A", "S", "N", "E", "R")
 def keys_of(record: Record) -> Iterable[str]:
     """Tell what a record is about: its incident, its service, or of an incident its group and `has:SERVICE`."""
     match record:
-        case Alert(incident=str(incident)) | Notification(incident=str(incident)):
+        case Notification():
+            return _about_notification(record)
+        case Alert(incident=str(incident)):
             return (incident,)
         case Incident(group=group, services=services):
             return (group, *(f"has:{service}" for service in services))
@@ -163,6 +165,55 @@ def keys_of(record: Record) -> Iterable[str]:
             return (service,)
         case _:
             return ()
+
+
+COLLECTED: Final = (Kind.PAGE, Kind.RECOVERY)
+"""Kinds of message that wait for each other."""
+
+_LEAVES: Final = (
+    NotificationState.PENDING,
+    NotificationState.SENDING,
+    NotificationState.ACCEPTED,
+    NotificationState.AMBIGUOUS,
+)
+"""States of what leaves, or may have left: what was called off or has failed told nobody anything."""
+
+WAITS: Final = "waits"
+"""What has not reached a person yet and has another channel to try."""
+
+
+def person_key(kind: Kind, to: str, *, collected: bool) -> str:
+    """Return the key of what leaves, or has left, for a person; what was collected is kept apart."""
+    return f"{'bundled' if collected else 'single'}:{kind.value}:{to}"
+
+
+def bundle_key(bundle: str, channel: str) -> str:
+    """Return the key of what waits in a bundle on a channel."""
+    return f"bundle:{bundle}:{channel}"
+
+
+def channel_key(kind: Kind, channel: str) -> str:
+    """Return the key of what waits on a channel and concerns that channel only."""
+    return f"{kind.value}:{channel}"
+
+
+def _about_notification(row: Notification) -> tuple[str, ...]:
+    keys = [] if row.incident is None else [row.incident]
+    if row.kind in COLLECTED and row.to is not None and row.state in _LEAVES:
+        keys.append(person_key(row.kind, row.to, collected=row.bundle_until is not None))
+        if row.state is NotificationState.PENDING:
+            if row.bundle:
+                keys.append(bundle_key(row.bundle, row.channel))
+            if row.by and not row.moved_on:
+                keys.append(WAITS)
+    return tuple(keys)
+
+
+def _by_age(records: dict[str, Record]) -> dict[str, Record]:
+    """Return notifications oldest first, whatever order they were loaded in; the rest as it is."""
+    rows = [row for row in records.values() if isinstance(row, Notification)]
+    rows.sort(key=lambda row: (row.created_at, len(row.id), row.id))
+    return {row.id: row for row in rows} or records
 
 
 def of(state: State, kind: type[Record]) -> Iterator[Record]:

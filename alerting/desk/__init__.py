@@ -15,7 +15,9 @@ It only calls the rooms below it, each of which decides its own noun:
     customers   whether it is customers' business, and what is prepared for them
     publishing  when they hear it, what people say, and which promises come due
     silences    what keeps quiet, and when it no longer does
+    bundling    which messages to a person wait for each other and leave as one
     receipts    what came of each attempt to deliver
+    next_channel  who is asked when a channel fails or hangs
     passing     what the passing of time brings
 """
 

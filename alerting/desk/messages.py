@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
+from alerting.desk import bundling
 from alerting.desk.duty import channels_of
 from alerting.desk.facts import dedup_key, language_of, staff_facts
 from alerting.draft import Draft
@@ -32,32 +33,38 @@ def tell(
     step: str,
     lives: timedelta,
     by_hand: bool = False,
+    hurry: bool = False,
+    after: Notification | None = None,
 ) -> Notification:
-    """Queue one message to one person on the first channel of `order`; the rest is kept for when it fails."""
+    """Queue one message to one person on the first channel of `order`; the rest is kept for when it fails.
+
+    `hurry` has it wait for no other. `after` is what did not get through: this takes its way on the next channel.
+    """
     channel, rest = order[0], order[1:]
     incident = about if isinstance(about, Incident) else None
-    return draft.put(
-        Notification(
-            id=draft.number("N"),
-            kind=kind,
-            dedup_key=dedup_key(about.opened_at, about.id, kind.value, step, to, channel),
-            channel=channel,
-            to=to,
-            by=rest,
-            title=title,
-            text=text,
-            created_at=draft.now,
-            not_before=draft.now,
-            not_after=draft.now + lives,
-            incident=incident.id if incident else None,
-            ticket=incident.ticket if incident else about.id,
-            step=step,
-            severity=incident.severity if incident else _severity(about),
-            services=incident.services if incident else (),
-            about=about.state.value,
-            by_hand=by_hand,
-        )
+    row = Notification(
+        id=draft.number("N"),
+        kind=kind,
+        dedup_key=dedup_key(about.opened_at, about.id, kind.value, step, to, channel),
+        channel=channel,
+        to=to,
+        by=rest,
+        title=title,
+        text=text,
+        created_at=draft.now,
+        not_before=draft.now,
+        not_after=draft.now + lives,
+        incident=incident.id if incident else None,
+        ticket=incident.ticket if incident else about.id,
+        step=step,
+        severity=incident.severity if incident else _severity(about),
+        services=incident.services if incident else (),
+        about=about.state.value,
+        by_hand=by_hand,
     )
+    if after is not None:
+        return draft.put(bundling.follow(draft, after, row))
+    return draft.put(bundling.place(draft, row, hurry=hurry))
 
 
 def _severity(about: Incident | Ticket) -> Severity:
@@ -97,7 +104,7 @@ def may_know(row: Notification) -> bool:
 
 
 def tell_it_is_over(draft: Draft, incident: Incident, *, only: Notification | None = None) -> None:
-    """Send the recovery notice to each person who knows of the outage, on the channel that told them.
+    """Send the recovery notice to each person who knows of the outage, on the channel that told them first of all.
 
     Once per opening. A notice that a relapse called off told nobody: its reader is still owed one.
     """
@@ -120,7 +127,7 @@ def tell_it_is_over(draft: Draft, incident: Incident, *, only: Notification | No
             kind=Kind.RECOVERY,
             about=incident,
             to=person,
-            order=(channel,),
+            order=(channel, *(one for one in channels_of(draft, person) if one != channel)),
             title=title,
             text=text,
             step=f"over.{incident.opening}",

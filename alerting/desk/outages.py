@@ -167,21 +167,16 @@ def _join(draft: Draft, incident: Incident, alert: Alert, group: Group) -> str:
     alert = draft.put(replace(alert, incident=incident.id))
     services = tuple(sorted({*incident.services, *group.services}))
     draft.note(incident.id, "joined", describe(alert), data={"alert": alert.id})
-    incident = draft.put(
-        replace(
-            incident,
-            alerts=tuple(dict.fromkeys((*incident.alerts, alert.id))),
-            since=min(incident.since, alert.since),
-            changed_at=draft.now,
-        )
-    )
+    named, since = incident.naming(alert.id), min(incident.since, alert.since)
+    if (named, since) != (incident.alerts, incident.since):
+        incident = draft.put(replace(incident, alerts=named, since=since, changed_at=draft.now))
     wider = any(
         draft.plan.services[name].public
         for name in set(services) - set(incident.services)
         if name in draft.plan.services
     )
     muted = bool(incident.quiet)
-    incident = silences.apply(draft, incident)
+    incident = silences.joined(draft, incident, alert)
     if alert.severity.rank > incident.severity.rank or (wider and not incident.quiet):
         _worsen(
             draft, incident, worst(alert.severity, incident.severity) or alert.severity, services=services
@@ -220,7 +215,7 @@ def _reopen(draft: Draft, incident: Incident, alert: Alert, group: Group) -> str
             incident,
             state=IncidentState.OPEN,
             services=tuple(sorted({*incident.services, *group.services})),
-            alerts=tuple(dict.fromkeys((*incident.alerts, alert.id))),
+            alerts=incident.naming(alert.id),
             opening=incident.opening + 1,
             acknowledgement=None,
             resolved_at=None,

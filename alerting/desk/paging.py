@@ -203,6 +203,7 @@ def _page(
         step=number,
         lives=PAGE_LIVES,
         by_hand=by_hand,
+        hurry=worse,
     )
     draft.note(
         incident.id,

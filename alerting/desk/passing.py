@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from alerting.announcements.announcement import Announcement
-from alerting.desk import acknowledgement, clocks, paging, publishing, silences
+from alerting.desk import acknowledgement, clocks, next_channel, paging, publishing, silences
 from alerting.draft import Draft
 from alerting.incidents.incident import Incident, IncidentState
 from alerting.incidents.silence import Silence
@@ -18,11 +18,13 @@ BUSY: Final[tuple[type[Record], ...]] = (Incident, Ticket, Announcement, Silence
 
 
 def tick(draft: Draft, _given: Tick) -> str:
-    """Do what is due by `now`, in this order: silences, acknowledgements, steps, tickets, customers, closing."""
+    """Do what is due by `now`, in this order: silences, acknowledgements, steps, channels that hang, tickets,
+    customers, closing."""
     silences.refresh(draft)
     acknowledgement.lapse(draft)
     for incident in list(draft.all(Incident, lambda incident: incident.state.active)):
         paging.run(draft, incident)
+    next_channel.overdue(draft)
     clocks.strike(draft)
     publishing.clock(draft)
     _close(draft)

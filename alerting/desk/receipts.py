@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from typing import Final
 
-from alerting.desk import messages, outward, paging
+from alerting.desk import messages, next_channel, outward
 from alerting.desk.facts import name_of
 from alerting.draft import Draft
 from alerting.incidents.incident import Incident, IncidentState
 from alerting.inputs import Interrupted, Received
 from alerting.notification import Kind, Notification, NotificationState, Reason, Receipt
-from alerting.oncall.escalation import Escalation
-from alerting.tickets.ticket import Ticket
-
-MOVE_ON: Final = timedelta(seconds=30)
-"""After so long without delivery the next channel is asked too, while this one is tried on."""
 
 _REPEATED: Final = (Kind.PAGE, Kind.RECOVERY, Kind.REMINDER, Kind.TICKET, Kind.HANDOVER)
 """Repeated once when nobody knows whether it arrived: silence is worse than a duplicate. Customers' words are held."""
@@ -50,7 +44,7 @@ def received(draft: Draft, given: Received) -> str:
         outward.delivered(draft, row)
     if incident is not None and incident.state is IncidentState.RESOLVED and not row.state.alive:
         messages.tell_it_is_over(draft, incident, only=row)  # it left before the end was known
-    _next_channel(draft, incident, row)
+    next_channel.after(draft, incident, row)
     return row.id
 
 
@@ -82,76 +76,6 @@ def _tell_timeline(draft: Draft, row: Notification) -> None:
         who=row.channel,
         data={"notification": row.id, "state": row.state.value},
     )
-
-
-def _next_channel(draft: Draft, incident: Incident | None, row: Notification) -> None:
-    """Ask the person's next channel when this one failed for good, or has not delivered for a while."""
-    about = incident or draft.get(Ticket, row.ticket)
-    gone = row.state in (NotificationState.FAILED, NotificationState.AMBIGUOUS)
-    slow = row.state is NotificationState.PENDING and (
-        row.not_before - draft.now > MOVE_ON or draft.now - row.created_at >= MOVE_ON
-    )
-    if row.moved_on or not (gone or slow) or row.to is None or about is None:
-        return
-    if row.kind is Kind.PAGE and not (incident is not None and _page_wanted(incident, row)):
-        return
-    if row.by:
-        draft.put(replace(row, moved_on=True))
-        messages.tell(
-            draft,
-            kind=row.kind,
-            about=about,
-            to=row.to,
-            order=row.by,
-            title=row.title,
-            text=row.text,
-            step=row.step,
-            lives=max(row.not_after - draft.now, timedelta(0)),
-            by_hand=row.by_hand,
-        )
-    elif gone and row.kind is Kind.PAGE and incident is not None:
-        _advance(draft, incident, row)
-
-
-def _page_wanted(incident: Incident, row: Notification) -> bool:
-    return incident.state.active if row.by_hand else paging.wanted(incident)
-
-
-def _advance(draft: Draft, incident: Incident, row: Notification) -> None:
-    """All pages of the newest step have failed for good: it reached nobody, so the next one is due now.
-
-    After the last step comes the repeat, which failures do not hurry; but where the whole round reached nobody
-    the fallback is paged.
-    """
-    escalation = draft.get(Escalation, incident.id)
-    if escalation is None or escalation.due_at is None or escalation.paused_at is not None:
-        return
-    steps = len(escalation.steps)
-    turn, place = divmod(escalation.round * steps + escalation.position - 1, steps)
-    if row.step != f"{turn}.{place}":
-        return
-    if escalation.position > 0:
-        if not _hope(draft, incident, (row.step,)):
-            draft.note(incident.id, "nobody", f"step {row.step} reached nobody: the next one is taken now")
-            draft.put(replace(escalation, due_at=draft.now))
-            paging.run(draft, incident)
-    elif not _hope(draft, incident, tuple(f"{turn}.{place}" for place in range(steps))):
-        draft.note(incident.id, "nobody", f"round {turn} reached nobody: the fallback is paged")
-        paging.last_resort(draft, incident, turn, steps)
-
-
-def _hope(draft: Draft, incident: Incident, steps: tuple[str, ...]) -> bool:
-    """Tell whether a page of these steps arrived, or still may."""
-    pages = draft.about(
-        Notification,
-        incident.id,
-        lambda row: (
-            row.kind is Kind.PAGE
-            and row.step in steps
-            and (row.state.alive or row.state is NotificationState.ACCEPTED)
-        ),
-    )
-    return next(pages, None) is not None
 
 
 def interrupted(draft: Draft, given: Interrupted) -> str:

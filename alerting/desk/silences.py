@@ -9,7 +9,7 @@ from typing import Final
 
 from alerting.alert import Alert
 from alerting.desk import alarm, messages, paging
-from alerting.desk.facts import active_alerts
+from alerting.desk.facts import active_alerts, live_alerts
 from alerting.draft import Draft
 from alerting.incidents.incident import Incident
 from alerting.incidents.matching import fits
@@ -91,17 +91,23 @@ def apply(draft: Draft, incident: Incident) -> Incident:
     return draft.put(replace(incident, quiet=quiet))
 
 
+def joined(draft: Draft, incident: Incident, alert: Alert) -> Incident:
+    """Return the incident an alert has joined, no longer muted where no silence covers that one."""
+    if incident.quiet and not _covering(draft, alert, incident):
+        return draft.put(replace(incident, quiet=""))
+    return incident
+
+
 def _quiet(draft: Draft, incident: Incident) -> str:
     """Return the silence of the worst alert where each is covered by one; empty otherwise."""
     if next(draft.all(Silence), None) is None:
         return ""
-    found = ""
-    for alert in active_alerts(draft, incident):
-        reason = _covering(draft, alert, incident)
-        if not reason:
+    reasons: dict[str, str] = {}
+    for alert in live_alerts(draft, incident):  # unsorted: the first that is not covered decides
+        reasons[alert.id] = _covering(draft, alert, incident)
+        if not reasons[alert.id]:
             return ""
-        found = found or reason
-    return found
+    return reasons[active_alerts(draft, incident)[0].id] if reasons else ""
 
 
 def _covering(draft: Draft, alert: Alert, incident: Incident) -> str:

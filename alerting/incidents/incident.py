@@ -6,8 +6,12 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Final
 
 from alerting.severity import Severity
+
+ALERTS_NAMED: Final = 100
+"""Alerts an incident names: one of a storm must not be written anew, ever longer, with each of ten thousand."""
 
 
 class IncidentState(enum.Enum):
@@ -57,7 +61,8 @@ class Cause:
 class Incident:
     """`group` is what made these alerts one incident; `since` the first bad sample, before `opened_at`.
 
-    `alerts` lists the ids of all alerts that ever belonged to it. `quiet` names the silence that mutes it, with
+    `alerts` lists the ids of the first `ALERTS_NAMED` alerts that ever belonged to it; of more, each alert itself
+    says whose it is. `quiet` names the silence that mutes it, with
     its reason. `opening` counts how often this number was opened (1, then +1 for every relapse).
     """
 
@@ -85,6 +90,12 @@ class Incident:
     reason: EndReason | None = None
     ticket: str | None = None
     announcement: str | None = None
+
+    def naming(self, alert: str) -> tuple[str, ...]:
+        """Return the alerts it names with one more, while there is room."""
+        if alert in self.alerts or len(self.alerts) >= ALERTS_NAMED:
+            return self.alerts
+        return (*self.alerts, alert)
 
     @property
     def duration(self) -> timedelta | None:

@@ -64,7 +64,7 @@ def incident(record: Incident, alerts: Iterable[Alert], timeline: Iterable[Entry
         "quiet": record.quiet or None,
         "ticket": record.ticket,
         "announcement": record.announcement,
-        "alerts": [alert(known.get(key), key) for key in record.alerts],
+        "alerts": [alert(known.get(key), key) for key in dict.fromkeys((*record.alerts, *known))],
         "timeline": [entry(line) for line in timeline],
     }
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from alerting.incidents.incident import IncidentState
 from alerting.inputs import Escalate, Received, Resolve
 from alerting.notification import Kind, Notification, NotificationState, Reason, Receipt
 from lab.desk_channels import Manner
-from lab.desk_plans import above, channel, check, level, person, plan, step
+from lab.desk_plans import BY_CHECK, above, channel, check, level, person, plan, step
 from lab.desk_world import DOWN, World
 
 
@@ -302,3 +304,57 @@ def test_nothing_is_paged_for_a_sample_of_a_check_that_is_gone():
     world.plan = plan(check("other"))
     world.sample("web", DOWN)
     world.nobody_hears_for(minutes=1)
+
+
+def test_a_page_that_no_slot_of_its_channel_is_free_for_goes_to_the_next_channel_after_half_a_minute():
+    world = world_of()
+    world.channels["sms"] = Manner.FULL
+    world.fails("web")
+    world.nobody_hears_for(seconds=29)
+    world.pass_(seconds=1)
+    world.expects_page("li", by="mail")
+    world.nobody_hears_for(minutes=4)
+
+
+def test_a_page_that_is_collected_has_its_half_a_minute_from_when_it_may_leave():
+    checks = (check("web", group_by=BY_CHECK), check("card", group_by=BY_CHECK))
+    world = World(plan(*checks, bundle=timedelta(minutes=1)))
+    world.fails("web")
+    world.expects_page("li")
+    world.fails("card")
+    world.channels["sms"] = Manner.FULL
+    world.nobody_hears_for(seconds=79)
+    world.pass_(seconds=6)
+    world.expects_page("li", by="mail", says="INC-2")
+
+
+def test_a_page_that_somebody_acknowledged_meanwhile_goes_to_no_further_channel():
+    world = world_of()
+    world.channels["sms"] = Manner.FULL
+    world.fails("web")
+    world.acknowledge("han")
+    world.nobody_hears_for(minutes=4)
+
+
+@pytest.mark.parametrize("manner", [Manner.REFUSE, Manner.FULL, Manner.LATER])
+def test_the_end_is_told_by_the_next_channel_where_the_one_that_told_of_it_fails(manner):
+    world = world_of()
+    world.fails("web")
+    world.expects_page("li", by="sms")
+    world.channels["sms"] = manner
+    world.works("web")
+    world.pass_(minutes=1)
+    world.expects(Kind.RECOVERY, "li", by="mail")
+    world.nothing_more()
+
+
+def test_the_end_is_told_once_by_a_channel_that_tells_of_it_anyway():
+    world = world_of(steps=(step("li"), step("li", minutes=1, by=("mail",))), repeat=1)
+    world.fails("web")
+    world.pass_(minutes=4)
+    world.ignore_messages()
+    world.channels["sms"] = Manner.REFUSE
+    world.works("web")
+    world.pass_(minutes=2)
+    world.expects(Kind.RECOVERY, "li", by="mail")
+    world.nothing_more()

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 from alerting.alert import Alert
-from alerting.incidents.incident import EndReason, Incident, IncidentState
+from alerting.incidents.incident import ALERTS_NAMED, EndReason, Incident, IncidentState
 from alerting.inputs import Resolve
 from alerting.notification import Kind
 from alerting.state import RECOVERIES_KEPT, Recovery
 from lab.desk_channels import Manner
 from lab.desk_plans import AUTO, BY_CHECK, BY_HOST, above, check, level, plan, service
-from lab.desk_world import UP, World
+from lab.desk_world import DOWN, UP, World
 
 
 def test_checks_of_one_service_are_one_incident_and_one_page():
@@ -250,3 +250,15 @@ def test_a_step_that_came_due_while_the_daemon_was_down_is_taken_when_it_is_back
     world.restart(down_seconds=400)
     world.expects_page("han")
     world.nothing_more()
+
+
+def test_an_incident_of_a_storm_names_its_first_alerts_and_each_alert_knows_whose_it_is():
+    names = [f"c{number}" for number in range(ALERTS_NAMED + 20)]
+    world = World(plan(*(check(name) for name in names), services=[service("shop", *names)]))
+    for _ in range(3):
+        for name in names:
+            world.sample(name, DOWN)
+    written = sum(isinstance(record, Incident) for changes in world.log[-20:] for record in changes.records)
+    assert len(world.incident.alerts) == ALERTS_NAMED
+    assert {alert.incident for alert in world.all(Alert)} == {"INC-1"}
+    assert written == 0

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable, Iterator
 from typing import Final
 
-from alerting.notification import NotificationState, Reason
+from alerting.notification import Notification, NotificationState, Reason
 
 
 class Manner(enum.Enum):
@@ -22,6 +23,8 @@ class Manner(enum.Enum):
     """The message does not arrive, and the answer is lost."""
     HANG = "hang"
     """Takes the message for `HANG_SECONDS`, then fails for now."""
+    FULL = "full"
+    """Hangs in every slot it has: nothing more is even tried."""
     SLOW = "slow"
     """Takes `HANG_SECONDS`, then the message arrives."""
 
@@ -38,3 +41,12 @@ OUTCOMES: Final = {
     Manner.LOST: (NotificationState.AMBIGUOUS, Reason.TIMEOUT),
 }
 """State and reason on the receipt of each."""
+
+
+def together(due: Iterable[Notification]) -> Iterator[list[Notification]]:
+    """Yield what leaves as one message, in order: what shares a bundle, a channel, a person and a kind."""
+    messages: dict[tuple[object, ...], list[Notification]] = {}
+    for row in due:
+        one = (row.bundle, row.channel, row.to, row.kind) if row.bundle else (row.id,)
+        messages.setdefault(one, []).append(row)
+    yield from messages.values()

@@ -32,7 +32,7 @@ from alerting.plan import Plan
 from alerting.state import Changes, Proof, Record, State
 from alerting.thresholds.verdict import judge
 from alerting.tickets.ticket import Ticket
-from lab.desk_channels import HANG_SECONDS, OUTCOMES, Manner
+from lab.desk_channels import HANG_SECONDS, OUTCOMES, Manner, together
 from lab.desk_plans import shop
 from lab.desk_records import recorded
 from monitor.delivery.backoff import wait
@@ -52,6 +52,8 @@ class Letter:
 
     at: datetime
     row: Notification
+    message: int = 0
+    """Rows that left together are letters of one message."""
 
     def __str__(self) -> str:
         row = self.row
@@ -74,7 +76,8 @@ class World:
         self.timeline: list[Entry] = []
         self.rows: dict[str, Notification] = {}
         self.begun: dict[int, State] = {}
-        self._sending: dict[str, tuple[datetime, Notification, Manner]] = {}
+        self._sending: list[tuple[datetime, list[Notification], Manner]] = []
+        self._messages = 0
         self._random = Random(7)
         if proven:
             for name in self.plan.checks:
@@ -185,53 +188,63 @@ class World:
 
     def deliver(self) -> None:
         """Send what is due, and take in the receipts."""
-        for number, (ends, row, manner) in list(self._sending.items()):
-            if ends <= self.now:
-                del self._sending[number]
-                self._answer(row, manner)
+        done = [sent for sent in self._sending if sent[0] <= self.now]
+        self._sending = [sent for sent in self._sending if sent[0] > self.now]
+        for _, rows, manner in done:
+            self._answer(rows, manner)
         for _ in range(50):  # a receipt may make another row due at once
+            under_way = {row.id for _, rows, _ in self._sending for row in rows}
             due = sorted(
                 (
                     row
                     for row in cast("list[Notification]", list(self.state.records[Notification].values()))
                     if row.state is NotificationState.PENDING
                     and row.not_before <= self.now
-                    and row.id not in self._sending
+                    and row.id not in under_way
+                    and self.channels.get(row.channel) is not Manner.FULL
                 ),
                 key=lambda row: (priority(row), row.not_before, int(row.id[2:])),
             )
             if not due:
                 return
-            for row in due:
-                self._attempt(replace(row, attempts=row.attempts + 1))
+            for rows in together(due):
+                self._attempt([replace(row, attempts=row.attempts + 1) for row in rows])
         raise AssertionError("notifications are tried again without a pause")
 
-    def _attempt(self, row: Notification) -> None:
+    def _attempt(self, rows: list[Notification]) -> None:
+        wanted = [row for row in rows if self._still_wanted(row)]
+        if not wanted:
+            return
+        manner = self.channels.get(wanted[0].channel, Manner.ACCEPT)
+        if manner in (Manner.HANG, Manner.SLOW):
+            self._sending.append((self.now + timedelta(seconds=HANG_SECONDS), wanted, manner))
+        else:
+            self._answer(wanted, manner)
+
+    def _still_wanted(self, row: Notification) -> bool:
         reason = unwanted(self.state, row, self.now)
         if reason is not None:
             late = reason is Reason.TOO_LATE
             self._receipt(row, NotificationState.EXPIRED if late else NotificationState.CANCELLED, reason)
-            return
+            return False
         known, person = self.plan.channels.get(row.channel), self.plan.people.get(row.to or "")
         if known is None or (row.to and person is None):
             self._receipt(row, NotificationState.FAILED, Reason.NO_ADDRESS)
-            return
-        manner = self.channels.get(row.channel, Manner.ACCEPT)
-        if manner in (Manner.HANG, Manner.SLOW):
-            self._sending[row.id] = (self.now + timedelta(seconds=HANG_SECONDS), row, manner)
-        else:
-            self._answer(row, manner)
+            return False
+        return True
 
-    def _answer(self, row: Notification, manner: Manner) -> None:
+    def _answer(self, rows: list[Notification], manner: Manner) -> None:
         if manner in (Manner.ACCEPT, Manner.UNSURE, Manner.SLOW):
-            letter = Letter(at=self.now, row=row)
-            self.inbox.append(letter)
-            self.sent.append(letter)
+            self._messages += 1
+            letters = [Letter(at=self.now, row=row, message=self._messages) for row in rows]
+            self.inbox += letters
+            self.sent += letters
         state, reason = OUTCOMES[manner]
         again = None
         if state in (NotificationState.PENDING, NotificationState.AMBIGUOUS):
-            again = self.now + wait(row.attempts, None, self._random)
-        self._receipt(row, state, reason, again)
+            again = self.now + wait(rows[0].attempts, None, self._random)
+        for row in rows:
+            self._receipt(row, state, reason, again)
 
     def _receipt(
         self,
@@ -259,11 +272,11 @@ class World:
         `begun` keeps what each process began with, by the number of changes recorded until then.
         """
         self.now += timedelta(seconds=down_seconds)
-        left = list(self._sending.values())
+        left = [row for _, rows, _ in self._sending for row in rows]
         self._sending.clear()
         self.state = recorded(self.log, self.now)
         notifications = self.state.records[Notification]
-        for _, row, _ in left:
+        for row in left:
             notifications[row.id] = replace(
                 self.rows[row.id], state=NotificationState.SENDING, attempts=row.attempts
             )
@@ -272,7 +285,7 @@ class World:
             numbers=dict(self.state.numbers),
         )
         if left:
-            self.submit(Interrupted(notifications=tuple(row.id for _, row, _ in left)))
+            self.submit(Interrupted(notifications=tuple(row.id for row in left)))
         self.submit(Reloaded())
         self.submit(Tick())
         self.deliver()
@@ -316,6 +329,15 @@ class World:
         self.nothing_more()
         self.pass_(**time)
         self.nothing_more()
+
+    def expects_bundle(self, kind: Kind, to: str, *incidents: str) -> Letter:
+        """Take one message to `to` from the inbox, that is about exactly these incidents; return its first letter."""
+        numbers = [one.message for one in self.inbox if one.row.kind is kind and one.row.to == to]
+        letters = [one for one in self.inbox if numbers and one.message == numbers[0]]
+        about = [one.row.incident for one in letters]
+        assert about == list(incidents), f"to {to}: {about}; there is: {self._shown()}"
+        self.inbox = [one for one in self.inbox if one not in letters]
+        return letters[0]
 
     def ignore_messages(self) -> None:
         """Empty the inbox: they are not what the story is about."""

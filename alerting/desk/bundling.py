@@ -1,0 +1,72 @@
+"""Bundling: pages of further incidents to one person are collected, so that a storm is one message a minute.
+
+The first page to a person passes at once. Within `plan.bundle` of it the pages of further incidents wait for each
+other; then they leave as one message, and the next window begins with that one. An incident told of by itself
+goes on by itself: its later pages never wait. One that was told of in a bundle is told of in bundles again, or a
+storm would be a bundle the first time and thousands of single pages the second. What a person asks for by hand, and
+what has become worse than somebody knew, never waits. Notices of recovery are collected likewise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from alerting.draft import Draft
+from alerting.notification import Notification, NotificationState
+from alerting.state import COLLECTED, bundle_key, person_key
+
+_ARRIVED: Final = (NotificationState.ACCEPTED, NotificationState.AMBIGUOUS)
+
+GATHER: Final = timedelta(seconds=5)
+"""So long the next channel waits for all that failed in one bundle: their receipts come one by one."""
+
+
+def place(draft: Draft, row: Notification, *, hurry: bool = False) -> Notification:
+    """Return a new message as it leaves: at once, or together with others. `hurry`: it must not wait."""
+    window = draft.plan.bundle
+    if window is None or hurry or row.by_hand or row.to is None or row.kind not in COLLECTED:
+        return row
+    if _told_alone(draft, row):
+        return row
+    collected = draft.newest(Notification, person_key(row.kind, row.to, collected=True))
+    if collected is not None and draft.now < due_since(collected) <= draft.now + window:
+        leaves = due_since(collected)
+        return replace(row, bundle=collected.bundle, bundle_until=leaves, not_before=leaves)
+    single = draft.newest(Notification, person_key(row.kind, row.to, collected=False))
+    last = max((one for one in (collected, single) if one is not None), key=due_since, default=None)
+    # A clock that was set back must not make anybody wait longer than the window.
+    until = None if last is None else min(due_since(last), draft.now) + window
+    if last is None or until is None or until <= draft.now or last.incident == row.incident:
+        return row
+    return replace(row, bundle=row.id, bundle_until=until, not_before=until)
+
+
+def follow(draft: Draft, failed: Notification, row: Notification) -> Notification:
+    """Return what asks the next channel after `failed`: what was to leave together stays together."""
+    if not failed.bundle:
+        return row
+    key = bundle_key(failed.bundle, row.channel)
+    first = draft.newest(Notification, key, lambda one: one.attempts == 0 and one.not_before > draft.now)
+    leaves = first.not_before if first is not None else draft.now + GATHER
+    return replace(row, bundle=failed.bundle, not_before=leaves)
+
+
+def due_since(row: Notification) -> datetime:
+    """Return the instant at which it was to leave first."""
+    return row.bundle_until or row.created_at
+
+
+def _told_alone(draft: Draft, row: Notification) -> bool:
+    """Tell whether the person was told of this very incident by a message of its own."""
+    told: Iterable[Notification] = draft.about(Notification, row.incident or "")
+    return any(
+        one.kind is row.kind
+        and one.to == row.to
+        and not one.bundle
+        and one.id != row.id
+        and (one.state.alive or one.state in _ARRIVED)
+        for one in told
+    )
