@@ -8,14 +8,14 @@ from datetime import datetime
 from alerting.oncall.person import Person
 from alerting.oncall.policy import Recipients
 from alerting.oncall.rota import Rota
-from alerting.oncall.shifts import on_call
+from alerting.oncall.shifts import people_on
 
 
 def people(recipients: Recipients, rotas: Mapping[str, Rota], now: datetime) -> tuple[str, ...]:
     """Return the ids of those a step means now, in order, each once. A rota that is gone means nobody."""
     found: list[str] = []
     if recipients.rota is not None and recipients.rota in rotas:
-        found += on_call(rotas[recipients.rota], now).people
+        found += people_on(rotas[recipients.rota], now)
     if recipients.backup is not None and recipients.backup in rotas:
         found += rotas[recipients.backup].backup
     found += recipients.people

@@ -58,6 +58,14 @@ def on_call(rota: Rota, instant: datetime) -> OnCall:
     )
 
 
+def people_on(rota: Rota, instant: datetime) -> tuple[str, ...]:
+    """Return the people `on_call` names, without looking for when that changes: what a storm of pages asks for.
+
+    Raise ValueError as `on_call` does.
+    """
+    return _present(rota, _utc(instant))[1]
+
+
 def timeline(rota: Rota, start: datetime, end: datetime) -> list[OnCall]:
     """Return who is on from `start` to before `end`, one entry per change: each `until` is the next `at`.
 

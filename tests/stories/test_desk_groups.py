@@ -12,6 +12,7 @@ from alerting.state import RECOVERIES_KEPT, Recovery
 from lab.desk_channels import Manner
 from lab.desk_plans import AUTO, BY_CHECK, BY_HOST, above, check, level, plan, service
 from lab.desk_world import DOWN, UP, World
+from monitor.web import views
 
 
 def test_checks_of_one_service_are_one_incident_and_one_page():
@@ -262,3 +263,5 @@ def test_an_incident_of_a_storm_names_its_first_alerts_and_each_alert_knows_whos
     assert len(world.incident.alerts) == ALERTS_NAMED
     assert {alert.incident for alert in world.all(Alert)} == {"INC-1"}
     assert written == 0
+    shown = views.incident(world.incident, world.all(Alert), [])["alerts"]
+    assert sorted(one["check"] for one in shown) == sorted(names)

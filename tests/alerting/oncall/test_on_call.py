@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerting.oncall.rota import EVERY_DAY, Day, Turn
-from alerting.oncall.shifts import LOOK_AHEAD, gaps, on_call, timeline
+from alerting.oncall.shifts import LOOK_AHEAD, gaps, on_call, people_on, timeline
 from lab.rotas import rota, round_the_clock, shift
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -34,6 +34,7 @@ def test_the_shift_that_runs_is_on(at, name, people, until):
     found = on_call(round_the_clock("Asia/Shanghai"), shanghai(at))
 
     assert (found.shift, found.people, found.until) == (name, people, shanghai(until))
+    assert people_on(round_the_clock("Asia/Shanghai"), shanghai(at)) == people
     assert found.rota == "ops"
     assert found.at.tzinfo is found.until.tzinfo is UTC
 
