@@ -167,8 +167,10 @@ def keys_of(record: Record) -> Iterable[str]:
             return ()
 
 
-COLLECTED: Final = (Kind.PAGE, Kind.RECOVERY)
-"""Kinds of message that wait for each other."""
+COLLECTED: Final = (Kind.PAGE, Kind.RECOVERY, Kind.REMINDER, Kind.TICKET)
+"""Kinds of message that wait for their like."""
+
+_HURRIED: Final = (Kind.PAGE, Kind.RECOVERY)
 
 _LEAVES: Final = (
     NotificationState.PENDING,
@@ -204,7 +206,7 @@ def _about_notification(row: Notification) -> tuple[str, ...]:
         if row.state is NotificationState.PENDING:
             if row.bundle:
                 keys.append(bundle_key(row.bundle, row.channel))
-            if row.by and not row.moved_on:
+            if row.kind in _HURRIED and row.by and not row.moved_on:
                 keys.append(WAITS)
     return tuple(keys)
 

@@ -4,7 +4,8 @@ The first page to a person passes at once. Within `plan.bundle` of it the pages 
 other; then they leave as one message, and the next window begins with that one. An incident told of by itself
 goes on by itself: its later pages never wait. One that was told of in a bundle is told of in bundles again, or a
 storm would be a bundle the first time and thousands of single pages the second. What a person asks for by hand, and
-what has become worse than somebody knew, never waits. Notices of recovery are collected likewise.
+what has become worse than somebody knew, never waits. Notices of recovery, reminders and words on tickets are
+collected likewise, each among their like.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def place(draft: Draft, row: Notification, *, hurry: bool = False) -> Notificati
     last = max((one for one in (collected, single) if one is not None), key=due_since, default=None)
     # A clock that was set back must not make anybody wait longer than the window.
     until = None if last is None else min(due_since(last), draft.now) + window
-    if last is None or until is None or until <= draft.now or last.incident == row.incident:
+    if last is None or until is None or until <= draft.now or _subject(last) == _subject(row):
         return row
     return replace(row, bundle=row.id, bundle_until=until, not_before=until)
 
@@ -59,9 +60,15 @@ def due_since(row: Notification) -> datetime:
     return row.bundle_until or row.created_at
 
 
+def _subject(row: Notification) -> str | None:
+    return row.incident or row.ticket
+
+
 def _told_alone(draft: Draft, row: Notification) -> bool:
     """Tell whether the person was told of this very incident by a message of its own."""
-    told: Iterable[Notification] = draft.about(Notification, row.incident or "")
+    if row.incident is None:
+        return False
+    told: Iterable[Notification] = draft.about(Notification, row.incident)
     return any(
         one.kind is row.kind
         and one.to == row.to

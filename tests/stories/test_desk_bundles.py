@@ -9,7 +9,7 @@ import pytest
 from alerting.inputs import Escalate
 from alerting.notification import Kind, Notification, NotificationState
 from lab.desk_channels import Manner
-from lab.desk_plans import BY_CHECK, check, person, plan, step
+from lab.desk_plans import BY_CHECK, above, check, level, person, plan, step
 from lab.desk_world import World
 
 MINUTE = timedelta(minutes=1)
@@ -209,6 +209,29 @@ def test_the_end_of_one_incident_reaches_both_channels_that_told_of_it_at_once()
     told = {row.channel for row in world.all(Notification) if row.state is NotificationState.ACCEPTED}
     world.works("c0")
     assert {letter.row.channel for letter in world.inbox} == told
+
+
+def test_words_on_tickets_that_page_nobody_are_collected_too():
+    disks = (check(name, level("used", warning=above(0.8)), group_by=BY_CHECK) for name in ("c0", "c1", "c2"))
+    world = World(plan(*disks, bundle=MINUTE))
+    for name in ("c0", "c1", "c2"):
+        world.sample(name, used=0.9)
+    world.deliver()
+    world.expects_bundle(Kind.TICKET, "li", "INC-1")
+    world.pass_(minutes=1)
+    world.expects_bundle(Kind.TICKET, "li", "INC-2", "INC-3")
+
+
+def test_reminders_of_many_tickets_are_collected_too():
+    world = world_of(steps=(step("li"),), repeat=600)
+    fall(world, "c0", "c1", "c2")
+    world.pass_(minutes=2)
+    world.ignore_messages()
+    world.pass_(minutes=28)
+    world.expects_bundle(Kind.REMINDER, "li", "INC-1")
+    world.pass_(minutes=1)
+    world.expects_bundle(Kind.REMINDER, "li", "INC-2", "INC-3")
+    world.nothing_more()
 
 
 def test_a_restart_forgets_no_bundle_and_no_window():
