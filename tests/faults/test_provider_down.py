@@ -1,8 +1,7 @@
 """Every provider is down for an hour: nothing is lost, one message comes when it returns, and no pile.
 
-The hour (minutes, in the smoke tier) is virtual: the daemon's own deciding, recording and sending on a loop that jumps from timer to timer. The
-same for the whole daemon and real sockets, ten minutes of the clock in the nightly tier, stands in
-test_provider_returns.py.
+The hour (minutes, in the smoke tier) is virtual: the daemon's own deciding, recording and sending on a loop that
+jumps from timer to timer. The same for the whole daemon and real sockets stands in test_provider_returns.py.
 """
 
 from __future__ import annotations
@@ -101,7 +100,8 @@ def test_after_an_hour_without_its_provider_each_person_gets_one_page_and_soon(
         titles = Counter((message.to, message.title) for _, message in sms.took)
         found = waits(here.receipts)
         figures.record(
-            f"provider down {minutes} min, virtual ({how})", n=2, lost=2 - len(told), duplicates=sum(told.values()) - len(told),
+            f"provider down {minutes} min, virtual ({how})", n=2, lost=2 - len(told),
+            duplicates=sum(told.values()) - len(told),
             latest=f"{max(late, default=0):.0f} s", reminders=len(sms.took) - sum(told.values()),
             attempts=len(sms.asked), longest_wait=f"{max(found):.1f} s",
         )  # fmt: skip
