@@ -10,7 +10,7 @@ from contextlib import suppress
 from random import Random
 
 from alerting.desk.passing import busy
-from alerting.inputs import Beat, Input, Interrupted, Refusal, Refused, Reloaded, Tick
+from alerting.inputs import Beat, Input, Refusal, Refused, Reloaded, Tick
 from alerting.notification import Kind, Notification, Receipt
 from alerting.notifiers.api import DeliveryError, Message, Notifier, Warmable
 from alerting.plan import Audience
@@ -19,6 +19,7 @@ from config.model import Check, Config
 from monitor.clock import Clock
 from monitor.daemon import Vitals
 from monitor.delivery.delivery import Delivery
+from monitor.delivery.takeover import left_by
 from monitor.landmark import Landmark, reached
 from monitor.pipeline import Pipeline
 from monitor.pulse import Pulse
@@ -164,12 +165,18 @@ class App:
 
     async def take_over(self) -> None:
         """Begin with what a former process left: unfinished sends, and checks the plan no longer has."""
-        left = await self.store.interrupted()
-        if left:
-            log.warning("taking up %d notifications a former process was sending when it died", len(left))
-            for row in left:
-                self.state.records[Notification].setdefault(row.id, row)
-            await self.submit(Interrupted(notifications=tuple(row.id for row in left)))
+        marks = self.delivery.marks
+        left = left_by(await self.store.interrupted(), self.state, marks.found)
+        count = len(left.notifications) + len(left.unsent)
+        reached(Landmark.TAKE_OVER, str(count))
+        if count:
+            log.warning(
+                "taking up %d notifications a former process was sending when it died, %d of them certainly not sent",
+                count,
+                len(left.unsent),
+            )
+            await self.submit(left)
+        marks.begin()
         await self.submit(Reloaded())
         await self.submit(Tick())
 

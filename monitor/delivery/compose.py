@@ -1,8 +1,9 @@
-"""Composing: a queued notification becomes a finished message, with link, code and command at the moment it leaves."""
+"""Composing: what is queued becomes a finished message, with link, code and command at the moment it leaves."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
@@ -19,15 +20,26 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "code": "Code {code}, or: nightbell ack {incident}",
             "repeat": "This may be a repeat.",
             "remembered": "Not recorded: the monitor's own store fails.",
+            "bundle": "{count} incidents: {titles}",
+            "notices": "{count} messages: {titles}",
+            "more": "and {count} more",
         },
         "zh": {
             "ack": "确认处理：",
             "code": "确认码 {code}，或执行：nightbell ack {incident}",
             "repeat": "本消息可能重复。",
             "remembered": "未记录：监控系统自身的存储发生故障。",
+            "bundle": "{count} 起事件：{titles}",
+            "notices": "{count} 条消息：{titles}",
+            "more": "另有 {count} 起",
         },
     }
 )
+
+
+TOLD: Final = 20
+"""How many incidents a message of many tells of; of the rest it says how many they are."""
+TITLE_CHARACTERS: Final = 120
 
 
 def compose(
@@ -38,25 +50,15 @@ def compose(
     The address and the link are made here and now: neither is ever stored. `remembered` has the words say that
     the store fails and nothing of this is recorded yet.
     """
-    person = plan.people.get(row.to) if row.to else None
-    channel = plan.channels.get(row.channel)
-    if channel is None or (row.to is not None and person is None):
+    address = _address(row, plan)
+    if address is None:
         return None
-    address = person.channels.get(row.channel, "") if person else ""
-    if channel.needs_address and not address and channel.audience is None:
-        return None
-    words = _WORDS["zh" if person and person.language.startswith("zh") else "en"]
+    words = _words(row, plan)
     text, link = row.text, None
     if row.kind is Kind.PAGE and row.incident and row.to:
-        link = f"{plan.site.public_url}/ack/{token(key, row.incident, row.to, row.step)}"
-        code = short_code(key, row.incident, row.to)
+        link, code = _link(row, plan, key), _code(row, key, words)
         # First, so that a phone shows it without scrolling past a runbook; the title has said what is wrong.
-        said = words["code"].format(code=code, incident=row.incident)
-        text = "\n".join((words["ack"], link, said, "", text))
-    if row.repeated:
-        text = f"{words['repeat']}\n{text}"
-    if remembered:
-        text = f"{words['remembered']}\n{text}"
+        text = "\n".join((words["ack"], link, code, "", text))
     return Message(
         id=row.id,
         kind=row.kind,
@@ -64,7 +66,7 @@ def compose(
         to=row.to,
         address=address,
         title=row.title,
-        text=text,
+        text=_with_remarks(text, words, repeated=row.repeated, remembered=remembered),
         at=now,
         incident=row.incident,
         ticket=row.ticket,
@@ -75,3 +77,67 @@ def compose(
         expected_recovery_at=row.expected_recovery_at,
         texts=row.texts,
     )
+
+
+def compose_many(
+    rows: Sequence[Notification], plan: Plan, key: bytes, now: datetime, *, remembered: bool = False
+) -> Message | None:
+    """Return the one message that tells of all `rows`, which share kind, channel and person; None as with one.
+
+    It goes by the first row. Each incident told of has a link of its own: who acknowledges answers for that one.
+    """
+    first = compose(rows[0], plan, key, now)
+    if first is None or len(rows) == 1:
+        return first and compose(rows[0], plan, key, now, remembered=remembered)
+    words = _words(rows[0], plan)
+    asks = first.ack_url is not None
+    lines = [words["ack"], first.ack_url or "", _code(rows[0], key, words), ""] if asks else []
+    for row in rows[:TOLD]:
+        lines.append(row.title)
+        if asks and row.incident:
+            lines += [_link(row, plan, key), _code(row, key, words), ""]
+    if len(rows) > TOLD:
+        lines.append(words["more"].format(count=len(rows) - TOLD))
+    titles = "; ".join(row.title for row in rows[:TOLD])
+    title = words["bundle" if asks else "notices"].format(count=len(rows), titles=titles)
+    return replace(
+        first,
+        title=title if len(title) <= TITLE_CHARACTERS else title[: TITLE_CHARACTERS - 1] + "…",
+        text=_with_remarks(
+            "\n".join(lines).rstrip(),
+            words,
+            repeated=any(row.repeated for row in rows),
+            remembered=remembered,
+        ),
+        severity=max((row.severity for row in rows), key=lambda severity: severity.rank),
+        services=tuple(dict.fromkeys(name for row in rows for name in row.services)),
+    )
+
+
+def _address(row: Notification, plan: Plan) -> str | None:
+    """Return the address on the channel, empty where it needs none; None where the message can reach nobody."""
+    person = plan.people.get(row.to) if row.to else None
+    channel = plan.channels.get(row.channel)
+    if channel is None or (row.to is not None and person is None):
+        return None
+    address = person.channels.get(row.channel, "") if person else ""
+    return None if channel.needs_address and not address and channel.audience is None else address
+
+
+def _words(row: Notification, plan: Plan) -> Mapping[str, str]:
+    person = plan.people.get(row.to) if row.to else None
+    return _WORDS["zh" if person and person.language.startswith("zh") else "en"]
+
+
+def _link(row: Notification, plan: Plan, key: bytes) -> str:
+    return f"{plan.site.public_url}/ack/{token(key, row.incident or '', row.to or '', row.step)}"
+
+
+def _code(row: Notification, key: bytes, words: Mapping[str, str]) -> str:
+    code = short_code(key, row.incident or "", row.to or "")
+    return words["code"].format(code=code, incident=row.incident)
+
+
+def _with_remarks(text: str, words: Mapping[str, str], *, repeated: bool, remembered: bool) -> str:
+    remarks = [words["remembered"]] * remembered + [words["repeat"]] * repeated
+    return "\n".join((*remarks, text))

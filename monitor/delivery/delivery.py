@@ -9,22 +9,25 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
-from typing import Final, Protocol
+from typing import Final
 
-from alerting.desk.wanted import unwanted
 from alerting.inputs import Received
-from alerting.notification import Kind, Notification, NotificationState, Reason, Receipt
-from alerting.notifiers.api import Accepted, DeliveryError, Message, Progress
-from alerting.state import Changes, State
-from config.model import Channel, Config
+from alerting.notification import Kind, Notification, NotificationState, Receipt
+from alerting.notifiers.api import Message
+from alerting.state import Changes
+from config.model import Channel
 from monitor.clock import Clock
 from monitor.daemon import Vitals
-from monitor.delivery.backoff import wait
-from monitor.delivery.compose import compose
+from monitor.delivery import health
+from monitor.delivery.booking import Booking
+from monitor.delivery.bucket import Bucket
+from monitor.delivery.leaving import Leaving, together
+from monitor.delivery.marks import Marks
+from monitor.delivery.sending import CUT, Sender, World
 from monitor.store.errors import StoreError
 from monitor.store.thread import StoreThread
 
@@ -38,17 +41,8 @@ LOOK: Final = 10.0
 """Seconds after which the outbox is looked at even if nobody woke us."""
 TRY_AGAIN: Final = 1.0
 """Seconds between two looks while the store fails."""
-CUT: Final = 1.0
-"""Seconds in which a send that was cut off must be out of the way."""
-DETAIL: Final = 300
-
-
-class World(Protocol):
-    """What delivery reads at the moment it sends."""
-
-    config: Config
-    state: State
-    ack_key: bytes
+STORE_ANSWERS: Final = 5.0
+"""Seconds after which a claim is given up: a disk that hangs must not keep pages in the outbox."""
 
 
 class Delivery:
@@ -65,33 +59,44 @@ class Delivery:
         owner: str,
         random: Random,
     ) -> None:
-        """`owner` names this process in the claims it makes."""
+        """`owner` names this process in the claims it makes. What a former one left is in `marks`."""
+        self.marks = Marks(world.config.state_dir)
         self._world = world
         self._store = store
         self._clock = clock
         self._vitals = vitals
-        self._submit = submit
         self._owner = owner
-        self._random = random
+        self._sender = Sender(world=world, clock=clock, vitals=vitals, random=random, marks=self.marks)
+        self._booking = Booking(submit=submit, store=store, marks=self.marks)
         self._woken = asyncio.Event()
-        self._sending: dict[asyncio.Task[None], Notification] = {}
-        self.answered = asyncio.get_running_loop().time()
+        self._sending: dict[asyncio.Task[None], Leaving] = {}
+        self._claiming: asyncio.Task[list[Notification]] | None = None
+        self._buckets: dict[str, Bucket] = {}
+        self.answered = self._time()
 
     def wake(self) -> None:
         """Look at the outbox now."""
         self._woken.set()
+
+    def under_way(self) -> frozenset[str]:
+        """Return the ids of the notifications that are being sent right now."""
+        return frozenset(row.id for leaving in self._sending.values() for row in leaving.rows)
+
+    async def send(self, row: Notification, channel: Channel, message: Message) -> Receipt:
+        """Make one attempt under the channel's deadline and say what came of it; never raises but for cancellation."""
+        return await self._sender.send(row, channel, message)
 
     async def run(self) -> None:
         """Claim and send, until cancelled."""
         while True:
             self._woken.clear()
             try:
-                pause = self._remembered() if self._failing() else await self._round()
+                pause = await self._round()
             except StoreError as problem:
                 log.error("cannot claim notifications, trying again: %s", problem)  # noqa: TRY400 - no traceback helps
                 self._vitals.troubles.setdefault("store", str(problem))
                 pause = TRY_AGAIN
-            self.answered = asyncio.get_running_loop().time()
+            self.answered = self._time()
             try:
                 async with asyncio.timeout(pause):
                     await self._woken.wait()
@@ -100,12 +105,15 @@ class Delivery:
 
     async def close(self, grace: float) -> None:
         """Wait up to `grace` seconds for what is being sent; what is left then is taken up at the next start."""
+        if self._claiming is not None and not self._claiming.cancel():  # else what it brings is given back
+            self._claiming.exception()  # looked at, so that nobody complains
         if self._sending:
             await asyncio.wait(self._sending, timeout=grace)
         for task in self._sending:
             task.cancel()
         if self._sending:
             await asyncio.wait(self._sending, timeout=CUT)
+        self.marks.close()
 
     async def settled(self) -> None:
         """Return when all that is being sent right now has ended, however it ends."""
@@ -117,24 +125,68 @@ class Delivery:
 
         Never more than the channels have room for: what is claimed counts as sent should we die.
         """
+        if self._failing() and (self._claiming is None or not self._claiming.done()):
+            self._begin_remembered()
+            return TRY_AGAIN
         now = self._clock.now()
         room = self._room()
         most = min([CLAIM, *(free for free in room.values() if free > 0)])
-        rows = await self._store.claim(self._owner, now, self._lease(), most, _full(room))
-        for row in rows:
-            self._begin(row)
-        if len(rows) == most:
+        if self._claiming is None:
+            claim = self._store.claim(self._owner, now, self._lease(), most, _full(room))
+            self._claiming = asyncio.get_running_loop().create_task(claim, name="claim")
+        await asyncio.wait({self._claiming}, timeout=STORE_ANSWERS)
+        self._sender.hushed = not self._claiming.done()
+        if self._sender.hushed:  # what it brings is taken up when it comes
+            log.error("cannot claim notifications: the store does not answer")
+            self._vitals.troubles.setdefault("store", "the store does not answer")
+            return 0
+        claiming, self._claiming = self._claiming, None
+        rows = claiming.result()
+        answered = self._begin_claimed(rows)
+        if answered:
+            await self._store.record(Changes(receipts=tuple(answered)))
+        if len(rows) >= most:
             return 0
         due = await self._store.next_due(now, _full(self._room()))
-        return LOOK if due is None else min(LOOK, max(0.01, (due - self._clock.now()).total_seconds()))
+        pause = LOOK if due is None else (due - self._clock.now()).total_seconds()
+        return min(LOOK, max(0.01, min(pause, self._next_token())))
+
+    def _begin_claimed(self, rows: Iterable[Notification]) -> list[Receipt]:
+        """Begin sending what was claimed, but for what an attempt from memory is sending, or has sent, already.
+
+        Return receipts that tell the store how those ended.
+        """
+        remembered = {
+            row.id: leaving
+            for leaving in self._sending.values()
+            if leaving.remembered
+            for row in leaving.rows
+        }
+        fresh: list[Notification] = []
+        answered: list[Receipt] = []
+        for row in rows:
+            known = self._world.state.records[Notification].get(row.id)
+            if row.id in remembered:
+                remembered[row.id].adopt(row)
+            elif not isinstance(known, Notification) or known.attempts < row.attempts:
+                fresh.append(row)
+            elif known.state.alive:
+                if known.attempts > row.attempts:
+                    fresh.append(row)
+                # else the receipt of that very attempt is on its way to the disk
+            else:
+                answered.append(_again(known, row.attempts, self._clock.now()))
+        for group in together(fresh):
+            self._begin(group)
+        return answered
 
     def _failing(self) -> bool:
         return not self._vitals.troubles.keys().isdisjoint(("store", "records"))
 
-    def _remembered(self) -> float:
+    def _begin_remembered(self) -> None:
         """Send the pages that are due from what is only remembered: the store fails, people must hear all the same."""
         now = self._clock.now()
-        under_way = {row.id for row in self._sending.values()}
+        under_way = self.under_way()
         pages = [
             row
             for row in self._world.state.records[Notification].values()
@@ -145,26 +197,53 @@ class Delivery:
             and row.id not in under_way
         ]
         room = self._room()
-        for row in sorted(pages, key=lambda page: page.not_before):
-            free = room.get(row.channel, 1)
+        for group in together(sorted(pages, key=lambda page: page.not_before)):
+            channel = group[0].channel
+            free = room.get(channel, 1)
             if free > 0:
-                room[row.channel] = free - 1
-                self._begin(replace(row, attempts=row.attempts + 1), remembered=True)
-        return TRY_AGAIN
+                room[channel] = free - 1
+                self._begin([replace(row, attempts=row.attempts + 1) for row in group], remembered=True)
 
     def _room(self) -> dict[str, int]:
         """Return by channel how many more sends may begin."""
-        busy = Counter(row.channel for row in self._sending.values())
-        return {name: one.parallel - busy[name] for name, one in self._world.config.channels.items()}
+        busy = Counter(leaving.channel for leaving in self._sending.values())
+        room = {name: one.parallel - busy[name] for name, one in self._world.config.channels.items()}
+        now = self._time()
+        return room | {
+            name: min(room[name], bucket.tokens(now)) for name, bucket in self._limits(now).items()
+        }
+
+    def _limits(self, now: float) -> dict[str, Bucket]:
+        """Return the bucket of each channel that has a rate."""
+        rates = {name: one.rate for name, one in self._world.config.channels.items() if one.rate is not None}
+        self._buckets = {
+            name: self._buckets[name].under(rate, now) if name in self._buckets else Bucket.full(rate, now)
+            for name, rate in rates.items()
+        }
+        return self._buckets
+
+    def _next_token(self) -> float:
+        now = self._time()
+        return min(
+            (bucket.wait(now) for bucket in self._limits(now).values() if not bucket.tokens(now)),
+            default=LOOK,
+        )
+
+    def _pay(self, channel: str, count: int) -> None:
+        bucket = self._buckets.get(channel)
+        if bucket is not None:
+            self._buckets[channel] = bucket.taken(self._time(), count)
 
     def _lease(self) -> timedelta:
         longest = max((one.timeout for one in self._world.config.channels.values()), default=0.0)
         return timedelta(seconds=longest) + LEASE_BEYOND
 
-    def _begin(self, row: Notification, *, remembered: bool = False) -> None:
-        sending = self._deliver(row, remembered=remembered)
-        task = asyncio.get_running_loop().create_task(sending, name=f"send {row.id}")
-        self._sending[task] = row
+    def _begin(self, rows: Iterable[Notification], *, remembered: bool = False) -> None:
+        leaving = Leaving(rows=tuple(rows), remembered=remembered)
+        self._pay(leaving.channel, 1)
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(self._deliver(leaving), name=f"send {leaving.rows[0].id}")
+        self._sending[task] = leaving
         task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[None]) -> None:
@@ -173,98 +252,43 @@ class Delivery:
         if not task.cancelled() and (problem := task.exception()) is not None:
             log.error("cannot book a receipt: %s", problem, exc_info=problem)
 
-    async def _deliver(self, row: Notification, *, remembered: bool) -> None:
-        receipt = await self._attempt(row, remembered=remembered)
-        key = (row.channel, receipt.state.value, receipt.reason.value if receipt.reason else "")
-        self._vitals.deliveries[key] = self._vitals.deliveries.get(key, 0) + 1
-        if receipt.reason is not None:
-            log.warning(
-                "%s by %s: %s (%s)",
-                row.id,
-                row.channel,
-                receipt.state.value,
-                receipt.detail or receipt.reason,
-            )
-        try:
-            await self._submit(Received(receipt=receipt))
-        except StoreError:
-            pass  # it waits in the pipeline, in order, until the store works again
-        except Exception:
-            log.exception("cannot decide on the receipt of %s, it is only booked", row.id)
-            await self._store.record(Changes(receipts=(receipt,)))
+    async def _deliver(self, leaving: Leaving) -> None:
+        receipts = await self._sender.attempt(leaving)
+        if not leaving.tried:
+            self._pay(leaving.channel, -1)
+        self._tell(leaving.channel, receipts)
+        await self._booking.book(receipts, leaving.marks)
+        health.shout(self._vitals, self._world.config.plan, self._world.state, self._clock.now())
 
-    async def _attempt(self, row: Notification, *, remembered: bool) -> Receipt:
-        try:
-            return await self._send_if_wanted(row, remembered=remembered)
-        except Exception as cause:  # ours, before anything was sent: the row must not stay "sending" for ever
-            log.exception("cannot prepare %s", row.id)
-            words = f"{type(cause).__name__} before it was sent"
-            return self._failed(row, DeliveryError(words, reason=Reason.INTERNAL))
+    def _tell(self, channel: str, receipts: Iterable[Receipt]) -> None:
+        """Count what came of each row, and log what did not leave: a message's rows in one line."""
+        lines: dict[tuple[str, str], list[str]] = {}
+        for receipt in receipts:
+            reason = receipt.reason.value if receipt.reason else ""
+            key = (channel, receipt.state.value, reason)
+            self._vitals.deliveries[key] = self._vitals.deliveries.get(key, 0) + 1
+            if reason:
+                lines.setdefault((receipt.state.value, receipt.detail or reason), []).append(
+                    receipt.notification
+                )
+        for (state, why), rows in lines.items():
+            more = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
+            log.warning("%s%s by %s: %s (%s)", rows[0], more, channel, state, why)
 
-    async def _send_if_wanted(self, row: Notification, *, remembered: bool) -> Receipt:
-        now = self._clock.now()
-        reason = unwanted(self._world.state, row, now)
-        if reason is not None:
-            late = reason is Reason.TOO_LATE
-            state = NotificationState.EXPIRED if late else NotificationState.CANCELLED
-            return _receipt(row, state, now, reason)
-        config = self._world.config
-        message = compose(row, config.plan, self._world.ack_key, now, remembered=remembered)
-        channel = config.channels.get(row.channel)
-        if message is None or channel is None:
-            return _receipt(row, NotificationState.FAILED, now, Reason.NO_ADDRESS)
-        return await self.send(row, channel, message)
-
-    async def send(self, row: Notification, channel: Channel, message: Message) -> Receipt:
-        """Make one attempt under the channel's deadline and say what came of it; never raises but for cancellation."""
-        progress = Progress()
-        limit = asyncio.timeout(channel.timeout)
-        try:
-            async with limit:
-                accepted: Accepted = await channel.notifier.send(message, progress)
-        except DeliveryError as refused:
-            return self._failed(row, refused)
-        except Exception as cause:
-            if isinstance(cause, TimeoutError) and limit.expired():
-                words = f"no answer within {channel.timeout:g} s"
-                error = DeliveryError(words, reason=Reason.TIMEOUT, ambiguous=progress.sent)
-            else:
-                log.exception("cannot send %s by %s", row.id, row.channel)
-                words = f"{type(cause).__name__} in the notifier"
-                error = DeliveryError(words, reason=Reason.INTERNAL, ambiguous=progress.sent)
-            return self._failed(row, error)
-        return Receipt(
-            notification=row.id,
-            attempt=row.attempts,
-            state=NotificationState.ACCEPTED,
-            at=self._clock.now(),
-            detail=accepted.detail[:DETAIL],
-            provider_id=accepted.provider_id[:DETAIL],
-        )
-
-    def _failed(self, row: Notification, error: DeliveryError) -> Receipt:
-        now = self._clock.now()
-        if error.ambiguous:
-            state = NotificationState.AMBIGUOUS
-        else:
-            state = NotificationState.PENDING if error.retry else NotificationState.FAILED
-        again = None
-        if state is not NotificationState.FAILED:
-            again = now + wait(row.attempts, error.retry_after, self._random)
-        return Receipt(
-            notification=row.id,
-            attempt=row.attempts,
-            state=state,
-            at=now,
-            reason=error.reason,
-            detail=error.message[:DETAIL],
-            retry_at=again,
-        )
+    def _time(self) -> float:
+        return asyncio.get_running_loop().time()
 
 
 def _full(room: dict[str, int]) -> frozenset[str]:
     return frozenset(name for name, free in room.items() if free <= 0)
 
 
-def _receipt(row: Notification, state: NotificationState, at: datetime, reason: Reason) -> Receipt:
-    return Receipt(notification=row.id, attempt=row.attempts, state=state, at=at, reason=reason)
+def _again(known: Notification, attempt: int, at: datetime) -> Receipt:
+    return Receipt(
+        notification=known.id,
+        attempt=attempt,
+        state=known.state,
+        at=at,
+        reason=known.reason,
+        detail=known.detail,
+    )

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import config as configuration
 from alerting.alert import Alert
 from alerting.incidents.incident import Incident
-from alerting.inputs import Interrupted, Reloaded, Tick
+from alerting.inputs import Reloaded, Tick
 from alerting.notification import Kind, Notification, NotificationState, Receipt
 from alerting.state import State
 from config.model import Config
@@ -23,6 +23,7 @@ from lab.core_virtual import Outside, VirtualClock, clock, settle, virtually, wa
 from monitor.clock import Clock
 from monitor.daemon import Vitals
 from monitor.delivery.delivery import Delivery
+from monitor.delivery.takeover import left_by
 from monitor.pipeline import Pipeline
 from monitor.store.errors import Fault, StoreError
 from monitor.store.thread import StoreThread
@@ -222,10 +223,10 @@ async def core(
     tasks = made.tasks
     tasks.append(asyncio.create_task(made.pipeline.run(), name="pipeline"))
     try:
-        if left := await store.interrupted():
-            for row in left:
-                state.records[Notification].setdefault(row.id, row)
-            await made.submit(Interrupted(notifications=tuple(row.id for row in left)))
+        left = left_by(await store.interrupted(), state, made.delivery.marks.found)
+        if left.notifications or left.unsent:
+            await made.submit(left)
+        made.delivery.marks.begin()
         await made.submit(Reloaded())
         await made.tick()
         if sending:

@@ -83,7 +83,7 @@ def test_what_was_claimed_and_called_off_in_the_same_moment_is_not_sent(tmp_path
             "me", here.clock.now(), timedelta(seconds=60), 1, frozenset({"customers"})
         )
         await here.submit(Acknowledge(incident=number, by="li", via="api"))
-        here.delivery._begin(row)
+        here.delivery._begin([row])
         row = await here.becomes(page.id, CANCELLED)
         assert row.reason is Reason.ACKNOWLEDGED
         assert not here.providers["sms"].asked

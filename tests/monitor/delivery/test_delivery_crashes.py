@@ -53,7 +53,9 @@ def goes_on(daemon: Scripted, channel: str, count: int) -> None:
 @pytest.mark.parametrize(
     ("script", "receipts", "marked"),
     [
-        pytest.param("dies-before:sms", 1, [True], id="claimed, nothing sent"),
+        pytest.param(
+            "dies-before:sms", 1, [False], id="claimed, nothing sent: no repeat, and not called one"
+        ),
         pytest.param("dies-after:sms", 2, [False, True], id="taken, not answered"),
         pytest.param("dies-answered:sms", 2, [False, True], id="answered, not recorded"),
         pytest.param("dies-later:sms", 1, [False], id="recorded"),
@@ -74,7 +76,9 @@ def test_a_page_survives_a_crash_with_one_marked_repeat_at_most(
 @pytest.mark.parametrize(
     ("script", "receipts", "state"),
     [
-        pytest.param("dies-before:customers", 0, NotificationState.AMBIGUOUS, id="claimed, nothing sent"),
+        pytest.param(
+            "dies-before:customers", 1, NotificationState.ACCEPTED, id="claimed, nothing sent: not held"
+        ),
         pytest.param("dies-after:customers", 1, NotificationState.AMBIGUOUS, id="taken, not answered"),
         pytest.param("dies-answered:customers", 1, NotificationState.AMBIGUOUS, id="answered, not recorded"),
         pytest.param("dies-later:customers", 1, NotificationState.ACCEPTED, id="recorded"),

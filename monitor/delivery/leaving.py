@@ -1,0 +1,58 @@
+"""What leaves as one message: a row, or several of one collection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from alerting.notification import Notification, Reason
+from monitor.delivery.marks import name_of
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Leaving:
+    """Rows on their way as one message. `remembered`: sent from memory, the store does not know of the attempt."""
+
+    rows: tuple[Notification, ...]
+    remembered: bool = False
+    unwanted: dict[str, Reason] = field(default_factory=dict)
+    """Why rows are left out of the message, by their ids."""
+    tried: bool = False
+    """True once the provider was tried."""
+    marks: list[str] = field(default_factory=list)
+    """Marks to be cleared once what came of it is on the disk."""
+
+    @property
+    def channel(self) -> str:
+        """The channel it leaves by."""
+        return self.rows[0].channel
+
+    @property
+    def left(self) -> tuple[Notification, ...]:
+        """The rows that are in the message."""
+        return tuple(row for row in self.rows if row.id not in self.unwanted)
+
+    @property
+    def name(self) -> str:
+        """What its mark goes by."""
+        left = self.left
+        return name_of(left[0], bundled=len(left) > 1)
+
+    def adopt(self, claimed: Notification) -> None:
+        """Have the attempt under way be the one that the store has just begun to count."""
+        self.rows = tuple(
+            replace(row, attempts=claimed.attempts) if row.id == claimed.id else row for row in self.rows
+        )
+
+
+def together(rows: Iterable[Notification]) -> list[tuple[Notification, ...]]:
+    """Gather what leaves as one message, in the order of the first of each.
+
+    What may be a repeat keeps apart from what is not: a provider that drops repeats by their key would drop news
+    along with them.
+    """
+    gathered: dict[object, list[Notification]] = {}
+    for row in rows:
+        key = (row.bundle, row.channel, row.to, row.kind, row.repeated) if row.bundle else row.id
+        gathered.setdefault(key, []).append(row)
+    return [tuple(group) for group in gathered.values()]

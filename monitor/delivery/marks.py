@@ -1,0 +1,205 @@
+"""Marks: which sends may have reached a provider, kept where our own death does not erase them.
+
+A fixed file in the state directory with one slot for each message under way. The slot is written before the first
+byte leaves that a provider could take, and emptied once what came of it is on the disk. So at the next start a row
+`sending` without a mark has certainly not left. Nothing is synced: a file written survives the death of whoever
+wrote it, and the boot id in the head tells when the machine went down as well. The file has its full size from the
+beginning and is written in place, so that marks can be made on a full disk.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import logging
+import os
+import struct
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+from zlib import crc32
+
+from alerting.notification import Kind, Notification, NotificationState
+
+log = logging.getLogger("nightbell.delivery")
+
+NAME: Final = "sends"
+SLOT: Final = 64
+SLOTS: Final = 2047
+SIZE: Final = SLOT * (SLOTS + 1)
+NAME_BYTES: Final = 40
+BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
+
+_MAGIC: Final = b"nbmarks1"
+_HEAD: Final = struct.Struct("<8s40sB")  # magic, boot id, whether marks are missing
+_BODY: Final = struct.Struct("<IB40s")  # attempt, whether it was only remembered, name
+_SUM: Final = struct.Struct("<I")
+_EMPTY: Final = bytes(SLOT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """Attempt `attempt` may have reached the provider. `remembered`: it was sent from memory."""
+
+    attempt: int
+    remembered: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a former process left. `whole` means that what has no mark was certainly not sent."""
+
+    whole: bool = False
+    full: bool = False
+    marks: Mapping[str, Mark] = field(default_factory=dict)
+
+    def may_have_left(self, row: Notification) -> bool:
+        """Tell of a row in the store whether a provider may have taken it, other than the store has it."""
+        own = self.marks.get(name_of(row))
+        bundle = self.marks.get(name_of(row, bundled=True)) if row.bundle else None
+        if row.state is NotificationState.SENDING:
+            return not self.whole or bundle is not None or (own is not None and own.attempt >= row.attempts)
+        if row.state is not NotificationState.PENDING or row.kind is not Kind.PAGE:
+            return False
+        remembered = bundle is not None and bundle.remembered
+        return self.full or remembered or (own is not None and own.attempt > row.attempts)
+
+
+def name_of(row: Notification, *, bundled: bool = False) -> str:
+    """Return what the message of a row goes by when it leaves alone, or (`bundled`) with others."""
+    name = "\n".join((row.bundle, row.channel, row.to or "", row.kind.value)) if bundled else row.id
+    plain = name.encode("utf-8", "replace")
+    return (
+        name if len(plain) <= NAME_BYTES and not bundled else hashlib.sha256(plain).hexdigest()[:NAME_BYTES]
+    )
+
+
+class Marks:
+    """The file. No method raises: where it cannot be written it is taken away, and all that is unsure stays unsure."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read what a former process left in `folder`; it stays until `begin`."""
+        self._path = folder / NAME
+        self._file: int | None = None
+        self._boot = _boot()
+        self._slots: dict[str, tuple[int, int]] = {}
+        """By name: the slot (0: there was none left), and how many attempts need it."""
+        self._free: list[int] = []
+        self._full = False
+        self.found = Found()
+        self.stuck = False
+        """True where the file can neither be written nor taken away: what it tells is wrong from now on."""
+        try:
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            content = os.pread(self._file, SIZE, 0)
+        except OSError as problem:
+            self.give_up(problem)
+            return
+        self.found = self._read(content)
+        self._free = [
+            place for place in range(SLOTS, 0, -1) if not content[place * SLOT :][:SLOT].strip(b"\0")
+        ]
+
+    def begin(self) -> None:
+        """Forget what was found, once what follows from it is recorded."""
+        taken = {place for place, _ in self._slots.values()}
+        try:
+            for place in range(1, SLOTS + 1):
+                if place not in taken:
+                    self._write(place, _EMPTY)
+            self._free = [place for place in range(SLOTS, 0, -1) if place not in taken]
+            self._write_head()
+        except OSError as problem:
+            self.give_up(problem)
+
+    def mark(self, name: str, attempt: int, *, remembered: bool = False) -> None:
+        """Note that this attempt may reach the provider from now on. Each is to be cleared."""
+        place, needed = self._slots.get(name) or (self._free.pop() if self._free else 0, 0)
+        self._slots[name] = (place, needed + 1)
+        try:
+            if place:
+                self._write(place, _slot(name, attempt, remembered=remembered))
+            elif not self._full:
+                self._full = True
+                self._write_head()
+        except OSError as problem:
+            self.give_up(problem)
+
+    def clear(self, name: str) -> None:
+        """Empty the slot when no other attempt needs it: what came of this one is on the disk."""
+        place, needed = self._slots.get(name, (0, 0))
+        if needed > 1:
+            self._slots[name] = (place, needed - 1)
+        elif self._slots.pop(name, None) and place:
+            self._free.append(place)
+            with suppress(OSError):  # one mark too many only has a message called a repeat
+                self._write(place, _EMPTY)
+
+    def give_up(self, problem: Exception) -> None:
+        """Take the file away: from now on what is under way when we die counts as unsure."""
+        log.error("cannot note which messages may have left, all will count as unsure: %s", problem)
+        self.close()
+        try:
+            self._path.unlink(missing_ok=True)
+        except OSError:
+            self.stuck = True
+
+    def close(self) -> None:
+        """Let the file go; what is in it stays."""
+        file, self._file = self._file, None
+        if file is not None:
+            os.close(file)
+
+    def _write(self, place: int, content: bytes) -> None:
+        if self._file is not None and os.pwrite(self._file, content, place * SLOT) < len(content):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def _write_head(self) -> None:
+        self._write(0, _summed(_HEAD.pack(_MAGIC, self._boot, self._full)))
+
+    def _read(self, content: bytes) -> Found:
+        head = _checked(content[:SLOT])
+        if head is None or len(content) < SIZE:
+            return Found()
+        magic, boot, full = _HEAD.unpack_from(head)
+        marks: dict[str, Mark] = {}
+        damaged = magic != _MAGIC
+        for start in range(SLOT, SIZE, SLOT):
+            slot = content[start : start + SLOT]
+            if slot == _EMPTY:
+                continue
+            body = _checked(slot)
+            if body is None:
+                damaged = True
+                continue
+            attempt, remembered, name = _BODY.unpack_from(body)
+            marks[name.rstrip(b"\0").decode("utf-8", "replace")] = Mark(
+                attempt=attempt, remembered=bool(remembered)
+            )
+        same = bool(self._boot.strip(b"\0")) and boot == self._boot
+        return Found(whole=same and not damaged and not full, full=bool(full), marks=marks)
+
+
+def _boot() -> bytes:
+    try:
+        return BOOT.read_bytes().strip()[:NAME_BYTES].ljust(NAME_BYTES, b"\0")
+    except OSError:
+        return bytes(NAME_BYTES)
+
+
+def _slot(name: str, attempt: int, *, remembered: bool) -> bytes:
+    return _summed(_BODY.pack(attempt, remembered, name.encode("utf-8", "replace")[:NAME_BYTES]))
+
+
+def _summed(body: bytes) -> bytes:
+    padded = body.ljust(SLOT - _SUM.size, b"\0")
+    return _SUM.pack(crc32(padded)) + padded
+
+
+def _checked(slot: bytes) -> bytes | None:
+    """Return what a slot holds; None where it is damaged."""
+    (told,) = _SUM.unpack_from(slot.ljust(SLOT, b"\0"))
+    body = slot[_SUM.size :]
+    return body if crc32(body) == told else None
