@@ -19,6 +19,7 @@ It only calls the rooms below it, each of which decides its own noun:
     receipts    what came of each attempt to deliver
     next_channel  who is asked when a channel fails or hangs
     passing     what the passing of time brings
+    audit       whether everything that is open has a next action, and how it gets one
 """
 
 from alerting.desk.decide import Decision, decide

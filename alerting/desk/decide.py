@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from alerting import inputs
-from alerting.desk import outages, passing, people, publishing, receipts, settling, silences, work
+from alerting.desk import audit, outages, passing, people, publishing, receipts, settling, silences, work
 from alerting.draft import Draft
 from alerting.plan import Plan
 from alerting.state import Changes, State
@@ -28,6 +28,7 @@ HANDLERS: Final[Mapping[type, Callable[[Draft, Any], str]]] = {
     inputs.Received: receipts.received,
     inputs.Interrupted: receipts.interrupted,
     inputs.Tick: passing.tick,
+    inputs.Audit: audit.mend,
     inputs.Acknowledge: people.acknowledge,
     inputs.Resolve: people.resolve,
     inputs.Escalate: people.escalate,

@@ -29,7 +29,7 @@ def after(draft: Draft, incident: Incident | None, row: Notification) -> None:
     if not gone and not _slow(draft, row):
         return
     _move_on(draft, incident, row)
-    if gone and not row.by and not row.moved_on and incident is not None and _wanted(incident, row):
+    if gone and not row.by and not row.moved_on and incident is not None and wanted(incident, row):
         _advance(draft, incident, row)
 
 
@@ -53,7 +53,7 @@ def _move_on(draft: Draft, incident: Incident | None, row: Notification) -> None
     about = incident or draft.get(Ticket, row.ticket)
     if row.moved_on or row.to is None or about is None:
         return
-    if row.kind is Kind.PAGE and not (incident is not None and _wanted(incident, row)):
+    if row.kind is Kind.PAGE and not (incident is not None and wanted(incident, row)):
         return
     left = _left(draft, row)
     if not left:
@@ -86,7 +86,8 @@ def _left(draft: Draft, row: Notification) -> tuple[str, ...]:
     return tuple(channel for channel in row.by if channel not in told)
 
 
-def _wanted(incident: Incident, row: Notification) -> bool:
+def wanted(incident: Incident, row: Notification) -> bool:
+    """Tell whether a page is still wanted: one asked for by hand for as long as the incident goes on."""
     return incident.state.active if row.by_hand else paging.wanted(incident)
 
 

@@ -66,7 +66,7 @@ def _judge(draft: Draft, check: CheckPlan, threshold: Threshold, verdict: Verdic
         return ""
     was = before is not None and before.state.active
     if after.state is AlertState.FIRING and not was:
-        return _fired(draft, check, after)
+        return fire(draft, check, after)
     draft.put(after)
     if after.incident is None:
         return ""
@@ -85,7 +85,7 @@ def _changed(draft: Draft, check: CheckPlan, before: Alert, after: Alert) -> str
     if incident is None or not incident.state.active:
         # A person ended it while this went on: that was said of what it was then, not of anything worse.
         worse = after.severity.rank > before.severity.rank
-        return _fired(draft, check, after) if worse else after.incident or ""
+        return fire(draft, check, after) if worse else after.incident or ""
     if after.severity is not before.severity:
         draft.note(
             incident.id,
@@ -104,7 +104,7 @@ def _name(alert: Alert) -> str:
     return f"{alert.key.check} {alert.key.part}".strip()
 
 
-def _fired(draft: Draft, check: CheckPlan, alert: Alert) -> str:
+def fire(draft: Draft, check: CheckPlan, alert: Alert) -> str:
     """Put a firing alert into an incident: one that is going on, one just over, or a new one."""
     group = group_of(check)
     near = {one.id: one for key in group.near for one in draft.about(Incident, key) if fits(one, group)}

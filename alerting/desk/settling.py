@@ -89,12 +89,17 @@ def end(
         customers.ended(draft, incident, reason)
 
 
+def watched(draft: Draft, alert: Alert) -> bool:
+    """Tell whether the plan still has what judges an alert."""
+    check = draft.plan.checks.get(alert.key.check)
+    return check is not None and any(one.id == alert.key.threshold for one in check.thresholds)
+
+
 def reloaded(draft: Draft, _given: Reloaded) -> str:
     """End what the new plan no longer watches, said as such and never as recovered; page whom it brings."""
     touched: dict[str, None] = {}
     for alert in list(draft.all(Alert)):
-        check = draft.plan.checks.get(alert.key.check)
-        if check is not None and any(threshold.id == alert.key.threshold for threshold in check.thresholds):
+        if watched(draft, alert):
             continue
         draft.put(
             replace(
