@@ -29,6 +29,10 @@ def _word(name: str) -> sa.BindParameter[str]:
     return sa.bindparam(name, type_=sa.String())
 
 
+def _count(name: str) -> sa.BindParameter[int]:
+    return sa.bindparam(name, type_=sa.Integer())
+
+
 def _time(name: str) -> sa.BindParameter[datetime]:
     return sa.bindparam(name, type_=Utc())
 
@@ -49,6 +53,11 @@ _UPDATE: Final = (
         incident=_word("new_incident"),
         priority=sa.bindparam("new_priority", type_=sa.SmallInteger()),
         not_after=_time("new_not_after"),
+        # Attempts made from memory while we failed count: the next receipt must not be taken for an old one.
+        attempts=sa.case(
+            (sa.and_(_PENDING, outbox.c.attempts < _count("new_attempts")), _count("new_attempts")),
+            else_=outbox.c.attempts,
+        ),
         # A decision may put a send off; it does not hurry past what the provider asked for.
         not_before=sa.case(
             (outbox.c.not_before < _time("new_not_before"), _time("new_not_before")),
@@ -162,6 +171,7 @@ _DECIDED: Final = (
     "state",
     "reason",
     "detail",
+    "attempts",
 )
 
 _INTERRUPTED: Final = sa.select(*columns(Notification)).where(_SENDING).order_by(outbox.c.number)
