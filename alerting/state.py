@@ -184,6 +184,10 @@ WAITS: Final = "waits"
 """What has not reached a person yet and has another channel to try."""
 
 
+SELF_TEST: Final = "self-test"
+"""The step of tests of a channel, and the key of those that are under way."""
+
+
 def person_key(kind: Kind, to: str, *, collected: bool) -> str:
     """Return the key of what leaves, or has left, for a person; what was collected is kept apart."""
     return f"{'bundled' if collected else 'single'}:{kind.value}:{to}"
@@ -201,13 +205,17 @@ def channel_key(kind: Kind, channel: str) -> str:
 
 def _about_notification(row: Notification) -> tuple[str, ...]:
     keys = [] if row.incident is None else [row.incident]
-    if row.kind in COLLECTED and row.to is not None and row.state in _LEAVES:
+    if row.kind in COLLECTED and row.to is not None and row.state in _LEAVES and row.step != SELF_TEST:
         keys.append(person_key(row.kind, row.to, collected=row.bundle_until is not None))
         if row.state is NotificationState.PENDING:
             if row.bundle:
                 keys.append(bundle_key(row.bundle, row.channel))
             if row.kind in _HURRIED and row.by and not row.moved_on:
                 keys.append(WAITS)
+    if row.kind is Kind.HEARTBEAT and row.state is NotificationState.PENDING:
+        keys.append(channel_key(row.kind, row.channel))
+    elif row.step == SELF_TEST and row.state.alive:
+        keys.append(SELF_TEST)
     return tuple(keys)
 
 

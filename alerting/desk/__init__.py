@@ -19,6 +19,8 @@ It only calls the rooms below it, each of which decides its own noun:
     receipts    what came of each attempt to deliver
     next_channel  who is asked when a channel fails or hangs
     passing     what the passing of time brings
+    heartbeat   the sign of life that somebody outside waits for
+    self_test   whether a channel still delivers
     audit       whether everything that is open has a next action, and how it gets one
 """
 

@@ -8,7 +8,19 @@ from datetime import datetime
 from typing import Any, Final
 
 from alerting import inputs
-from alerting.desk import audit, outages, passing, people, publishing, receipts, settling, silences, work
+from alerting.desk import (
+    audit,
+    heartbeat,
+    outages,
+    passing,
+    people,
+    publishing,
+    receipts,
+    self_test,
+    settling,
+    silences,
+    work,
+)
 from alerting.draft import Draft
 from alerting.plan import Plan
 from alerting.state import Changes, State
@@ -29,6 +41,8 @@ HANDLERS: Final[Mapping[type, Callable[[Draft, Any], str]]] = {
     inputs.Interrupted: receipts.interrupted,
     inputs.Tick: passing.tick,
     inputs.Audit: audit.mend,
+    inputs.Beat: heartbeat.beat,
+    inputs.SelfTest: self_test.begin,
     inputs.Acknowledge: people.acknowledge,
     inputs.Resolve: people.resolve,
     inputs.Escalate: people.escalate,

@@ -70,6 +70,12 @@ def on_duty(draft: Draft, owner: str | None) -> tuple[str, ...]:
     return people(draft, Recipients(rota=rota.id)) or rota.backup or draft.plan.fallback
 
 
+def all_on_duty(draft: Draft) -> tuple[str, ...]:
+    """Return who answers now for anything at all, each once; the fallback where there is no rota."""
+    found = (person for rota in draft.plan.rotas for person in on_duty(draft, rota))
+    return tuple(dict.fromkeys(found)) or draft.plan.fallback
+
+
 def leads(draft: Draft, incident: Incident | None) -> tuple[str, ...]:
     """Return who is told when a clock lapses: the people of the policy's last step."""
     escalation = draft.get(Escalation, incident.id if incident else None)

@@ -73,10 +73,20 @@ def _severity(about: Incident | Ticket) -> Severity:
 
 
 def remind(
-    draft: Draft, about: Incident | Ticket, person: str, key: str, text: str, *, kind: Kind = Kind.REMINDER
+    draft: Draft,
+    about: Incident | Ticket,
+    person: str,
+    key: str,
+    text: str,
+    *,
+    kind: Kind = Kind.REMINDER,
+    without: str = "",
 ) -> None:
-    """Send a person one reminder by their own order; `key` tells reminders about one thing apart."""
-    order = channels_of(draft, person)
+    """Send a person one reminder by their own order; `key` tells reminders about one thing apart.
+
+    `without` names a channel that is of no use now.
+    """
+    order = tuple(channel for channel in channels_of(draft, person) if channel != without)
     if not order:
         return
     if kind is Kind.TICKET:  # no hurry: the last of the person's channels is the quietest

@@ -6,15 +6,16 @@ from dataclasses import replace
 from typing import Final
 
 from alerting.announcements.announcement import Announcement
-from alerting.desk import acknowledgement, clocks, next_channel, paging, publishing, silences
+from alerting.desk import acknowledgement, clocks, next_channel, paging, publishing, self_test, silences
 from alerting.draft import Draft
 from alerting.incidents.incident import Incident, IncidentState
 from alerting.incidents.silence import Silence
 from alerting.inputs import Tick
+from alerting.notification import Notification
 from alerting.state import Record, State
 from alerting.tickets.ticket import Ticket
 
-BUSY: Final[tuple[type[Record], ...]] = (Incident, Ticket, Announcement, Silence)
+BUSY: Final[tuple[type[Record], ...]] = (Incident, Ticket, Announcement, Silence, Notification)
 
 
 def tick(draft: Draft, _given: Tick) -> str:
@@ -25,6 +26,7 @@ def tick(draft: Draft, _given: Tick) -> str:
     for incident in list(draft.all(Incident, lambda incident: incident.state.active)):
         paging.run(draft, incident)
     next_channel.overdue(draft)
+    self_test.expire(draft)
     clocks.strike(draft)
     publishing.clock(draft)
     _close(draft)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from alerting.desk import messages, next_channel, outward
+from alerting.desk import messages, next_channel, outward, self_test
 from alerting.desk.facts import name_of
 from alerting.draft import Draft
 from alerting.incidents.incident import Incident, IncidentState
@@ -45,6 +45,7 @@ def received(draft: Draft, given: Received) -> str:
     if incident is not None and incident.state is IncidentState.RESOLVED and not row.state.alive:
         messages.tell_it_is_over(draft, incident, only=row)  # it left before the end was known
     next_channel.after(draft, incident, row)
+    self_test.answered(draft, row)
     return row.id
 
 

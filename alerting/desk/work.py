@@ -32,7 +32,7 @@ def open_for(draft: Draft, incident: Incident) -> Incident:
     if wanted is None or incident.ticket is not None:
         return incident
     on_duty = duty.on_duty(draft, incident.owner)
-    ticket = _new(draft, incident.title, wanted, incident=incident.id, assignee=next(iter(on_duty), None))
+    ticket = new(draft, incident.title, wanted, incident=incident.id, assignee=next(iter(on_duty), None))
     who = name_of(draft, ticket.assignee) or "nobody"
     draft.note(
         incident.id,
@@ -43,7 +43,7 @@ def open_for(draft: Draft, incident: Incident) -> Incident:
     return draft.put(replace(incident, ticket=ticket.id))
 
 
-def _new(
+def new(
     draft: Draft,
     title: str,
     ticket_class: TicketClass,
@@ -53,6 +53,7 @@ def _new(
     text: str = "",
     assignee: str | None = None,
 ) -> Ticket:
+    """Open a ticket with the clocks of its class."""
     remind_at, respond_by, resolve_by = deadlines(draft.plan.terms[ticket_class], draft.now)
     return draft.put(
         Ticket(
@@ -172,7 +173,7 @@ def open_by_hand(draft: Draft, given: OpenTicket) -> str:
         raise Refused(Refusal.INVALID, f"cannot open a ticket: there is no service {given.service!r}")
     people = on_duty_for(draft, given.service) if given.service or given.by is None else ()
     assignee = next(iter(people), given.by)
-    ticket = _new(
+    ticket = new(
         draft, given.title, given.ticket_class, service=given.service, text=given.text, assignee=assignee
     )
     if assignee is not None and assignee != given.by:
