@@ -12,8 +12,9 @@ from urllib.parse import quote
 from pydantic import ConfigDict, Field
 
 from alerting.notification import Kind, Reason
-from alerting.notifiers.api import OPTIONS, Accepted, DeliveryError, Hidden, Message, Progress
+from alerting.notifiers.api import OPTIONS, Accepted, DeliveryError, Hidden, Message, Notifier, Progress
 from alerting.notifiers.apprise_pool import POOL
+from alerting.notifiers.native import native, oddity
 from alerting.severity import Severity
 
 TYPES: Final[Mapping[Severity, str]] = {
@@ -26,23 +27,23 @@ URL_LONGEST: Final = 8000
 
 @dataclass(slots=True, eq=False)
 class Held:
-    """What a channel keeps between sends: its place in the pool, and how many may send at once."""
+    """What a channel keeps between sends: how many may send at once, and our own notifier where one serves the URL."""
 
     gate: asyncio.Semaphore | None = None
+    native: Notifier | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Apprise:
     """Sends each notification through an Apprise URL: SMS providers, chats, push services, voice calls and mail.
 
-    It runs in a process of its own, which is killed when a service hangs past the deadline. A long text is sent in
-    several parts unless the URL says `overflow=`.
+    It runs in a process of its own, which is killed when a service hangs past the deadline and ends after a quarter
+    of an hour without a message. A long text is sent in several parts unless the URL says `overflow=`.
 
-    Some services report success for what they refused, because Apprise looks only at the HTTP status:
-    `dingtalk`, `wecombot`, `feishu`, `lark` and `schan` (the refusal is in the body of the answer; a signed
-    `dingtalk` robot always refuses), `smpp` and `smpps` (the answer is not read; `smpps` is not encrypted either),
-    `syslog` and `rsyslog`. Escalation goes on until a person acknowledges, so no page is lost by this; do not make
-    one of them the only way to reach somebody.
+    URLs of services whose refusals Apprise takes for success are served by notifiers of ours, without that process:
+    `dingtalk`, `wecombot`, `feishu`, `lark`, `schan`, `smpp` and `smpps` (see `dingtalk`, `wecom`, `feishu`,
+    `serverchan` and `smpp`, which have more options). What remains is `syslog` and `rsyslog`: they report success even
+    where nobody listens. Do not make one of them the only way to reach somebody.
 
     url: the Apprise URL, percent-encoded; `{address}` in it stands for the person's address on this channel. Time
         limits of one connection may be set there with `cto=` and `rto=`, in seconds.
@@ -72,18 +73,25 @@ class Apprise:
             return "url: only {address} may stand in braces"
         if len(self.url) > URL_LONGEST:
             return f"url: is longer than {URL_LONGEST} characters"
+        try:
+            native(self.url)
+        except ValueError as error:
+            return f"url: {error}"
         return None
 
     def warm(self) -> None:
         """Start a sending process ahead of the first message, which it takes a second to load for."""
-        POOL.join(self.held)
-        POOL.warm()
+        if self._native() is None:
+            POOL.join(self.held)
+            POOL.warm()
 
     async def examine(self, address: str) -> str | None:
         """Have Apprise read the URL with `address` in it, sending nothing; return a complaint, or None.
 
-        Options in the URL which Apprise does not know pass unseen.
+        An option after the `?` which the service does not have is complained of here: Apprise lets it pass.
         """
+        if self._native() is not None:
+            return oddity(self.url)
         try:
             await self._ask(Progress(), {"url": self._target(address), "look_only": True})
         except DeliveryError as error:
@@ -94,6 +102,9 @@ class Apprise:
         """Send once, to one address. Cut short, the process that sends is killed."""
         if (complaint := self.complaint()) is not None:
             raise DeliveryError(f"cannot send by apprise: {complaint}", reason=Reason.CONFIG, retry=False)
+        if (ours := self._native()) is not None:
+            async with self._gate():
+                return await ours.send(message, progress)
         request = {
             "url": self._target(message.address),
             "title": message.title,
@@ -106,13 +117,23 @@ class Apprise:
 
     async def close(self) -> None:
         """Leave the pool; the last channel to leave ends its processes."""
+        if self.held.native is not None:
+            await self.held.native.close()
         await POOL.leave(self.held)
+
+    def _native(self) -> Notifier | None:
+        if self.held.native is None:
+            self.held.native = native(self.url)
+        return self.held.native
+
+    def _gate(self) -> asyncio.Semaphore:
+        if self.held.gate is None:
+            self.held.gate = asyncio.Semaphore(self.parallel)
+        return self.held.gate
 
     async def _ask(self, progress: Progress, request: Mapping[str, object]) -> Accepted:
         POOL.join(self.held)
-        if self.held.gate is None:
-            self.held.gate = asyncio.Semaphore(self.parallel)
-        async with self.held.gate:
+        async with self._gate():
             progress.mark()  # should we die, the process may still send what it was handed
             answer = await POOL.ask(request, progress)
         return answer.judge(url=str(request["url"]), sent=progress.sent)

@@ -75,6 +75,8 @@ class Answer:
         if self.done == "config":
             # What the plugin says is left out: some print the very token they find invalid.
             return Reason.CONFIG, False, "Apprise takes the URL or the address for invalid"
+        if self.done == "unknown":
+            return Reason.CONFIG, False, f"option {told[:4]} after the ? of the URL is not known"
         if self.done != "failure":
             return Reason.INTERNAL, True, "the plugin crashed: " + told
         if reply := list(_MAIL_REPLY.finditer(told)):

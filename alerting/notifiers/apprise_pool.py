@@ -23,6 +23,8 @@ PROGRAM: Final = Path(__file__).with_name("apprise_process.py")
 ANSWER_BYTES: Final = 262144
 IDLE_KEPT: Final = 2
 """How many loaded processes wait for the next message; each holds about 40 MB."""
+IDLE_SECONDS: Final = 900.0
+"""How long they wait: an outage brings its messages closer together, and in quiet weeks nobody needs them."""
 FAREWELL_SECONDS: Final = 2.0
 LAST_WORDS_SECONDS: Final = 0.5
 
@@ -118,6 +120,8 @@ class Pool:
     busy: set[Sender] = field(default_factory=set)
     ending: list[Sender] = field(default_factory=list)
     members: set[object] = field(default_factory=set)
+    patience: float = IDLE_SECONDS
+    rest: asyncio.TimerHandle | None = None
 
     def join(self, member: object) -> None:
         """Count `member` among those for whom processes are kept."""
@@ -128,12 +132,10 @@ class Pool:
         self.members.discard(member)
         if self.members:
             return
+        self._keep(rest=False)
         for sender in self.busy:
             sender.kill()  # whoever waits for its answer learns at once
-        for sender in self.idle:
-            sender.dismiss()
-            self.ending.append(sender)
-        self.idle.clear()
+        self._dismiss_idle()
         with suppress(TimeoutError):
             async with asyncio.timeout(FAREWELL_SECONDS):
                 await self._ended()
@@ -154,6 +156,7 @@ class Pool:
         self.idle[:] = [sender for sender in self.idle if sender.alive]
         if not self.idle:
             self.idle.append(_started())
+        self._keep()
 
     def bury(self) -> None:
         """Collect the processes that have ended."""
@@ -190,9 +193,26 @@ class Pool:
         if self.members and len(self.idle) < IDLE_KEPT:
             self.busy.discard(sender)
             self.idle.append(sender)
+            self._keep()
         else:
             self._retire(sender)
         return answer
+
+    def _keep(self, *, rest: bool = True) -> None:
+        """Begin anew to count the time in which nobody needs a process."""
+        if self.rest is not None:
+            self.rest.cancel()
+        self.rest = asyncio.get_running_loop().call_later(self.patience, self._lie_down) if rest else None
+
+    def _lie_down(self) -> None:
+        self._dismiss_idle()
+        self._bury_soon()
+
+    def _dismiss_idle(self) -> None:
+        for sender in self.idle:
+            sender.dismiss()
+            self.ending.append(sender)
+        self.idle.clear()
 
     def _retire(self, sender: Sender) -> None:
         self.busy.discard(sender)

@@ -8,7 +8,8 @@ is its standard input, and nothing else: what plugins print goes nowhere, what t
     answers   {"sent": true}    right before the provider may take the message
               {"done": OUTCOME, "lines": [[level, text], …]}
 
-OUTCOME is `success`, `failure`, `config` (Apprise takes the URL or the address for invalid), or `crash`.
+OUTCOME is `success`, `failure`, `config` (Apprise takes the URL or the address for invalid), `unknown` (only where
+just to look was asked: an option after the `?` that the plugin does not read; the line says which) or `crash`.
 """
 
 from __future__ import annotations
@@ -22,9 +23,11 @@ import signal
 import socket
 import sys
 import threading
+import types
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 LINES: Final = 20
 LINE_CHARACTERS: Final = 1000
@@ -141,7 +144,11 @@ def _serve(request: dict[str, Any], asset: Any, witness: Witness) -> dict[str, A
     if service is None:
         return {"done": "config", "lines": [["ERROR", "unknown scheme or unreadable URL"]]}
     if request["look_only"]:
-        return {"done": "success", "lines": []}
+        number = _unknown(request["url"], service)
+        return {
+            "done": "unknown" if number else "success",
+            "lines": [["ERROR", str(number)]] if number else [],
+        }
     _adjust(service, request)
     sender = apprise.Apprise(asset=asset)
     sender.add(service)
@@ -176,6 +183,36 @@ def _adjust(service: Any, request: dict[str, Any]) -> None:
     name, others = KEYED.get(parts.scheme.lower(), ("", {}))
     if name and isinstance(getattr(service, "headers", None), dict):
         service.headers = {**others, **service.headers, name: request["key"]}
+
+
+def _unknown(url: str, service: Any) -> int:
+    """Return which option after the `?` the plugin does not read, counted from 1; 0: none. Apprise lets it pass.
+
+    A plugin declares its options, and some aliases stand only in the code that reads the URL.
+    """
+    known = {*service.template_args, *service.template_tokens, "user", "password", "port"}
+    for kind in type(service).__mro__:
+        if reader := kind.__dict__.get("parse_url"):
+            known |= set(_strings(reader.__func__.__code__))
+    own = ("+", "-", ":") if getattr(service, "template_kwargs", None) else ()  # names of the user's own
+    given = [
+        unquote(option.partition("=")[0]) for option in urlsplit(url).query.split("&")
+    ]  # a + is a + here
+    names = [name for name in given if name]
+    for number, name in enumerate(names, 1):
+        if name.lower() not in known and not name.startswith(own):
+            return number
+    return 0
+
+
+def _strings(code: types.CodeType) -> Iterator[str]:
+    for constant in code.co_consts:
+        if isinstance(constant, str):
+            yield constant
+        elif isinstance(constant, tuple | frozenset):
+            yield from (one for one in constant if isinstance(one, str))
+        elif isinstance(constant, types.CodeType):
+            yield from _strings(constant)
 
 
 def _is_seen(service: Any) -> bool:

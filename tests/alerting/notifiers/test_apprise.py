@@ -243,6 +243,29 @@ def test_a_good_url_is_examined_without_sending() -> None:
     asyncio.run(scene())
 
 
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        pytest.param("rto=2&cto=2&+X-Key=v&-key=v&:field=v&method=PUT&overflow=split", None, id="all known"),
+        pytest.param("rto=2&rtry=3", "option 2 after the ?", id="a slip"),
+        pytest.param("canary", "option 1 after the ?", id="the rest of a password"),
+    ],
+)
+def test_an_option_apprise_lets_pass_unread_is_complained_of(query: str, told: str | None) -> None:
+    async def scene() -> None:
+        channel = Apprise(url=f"json://127.0.0.1/hook?{query}")
+        complaint = await channel.examine("")
+        await channel.close()
+        if told is None:
+            assert complaint is None
+        else:
+            assert complaint is not None
+            assert told in complaint
+            assert "canary" not in complaint
+
+    asyncio.run(scene())
+
+
 def test_an_echoed_request_gives_no_secret_away() -> None:
     async def scene() -> None:
         async with WebhookServer() as server:

@@ -13,8 +13,9 @@ import psutil
 import pytest
 
 from alerting.notification import Reason
+from alerting.notifiers.api import Progress
 from alerting.notifiers.apprise import Apprise
-from alerting.notifiers.apprise_pool import POOL
+from alerting.notifiers.apprise_pool import POOL, Pool
 from lab.apprise_channels import json_channel, mail_channel, processes
 from lab.messages import accepted, cut_short, eventually, refusal
 from lab.smtp_server import SmtpServer
@@ -131,6 +132,41 @@ def test_closed_while_sending_the_channel_ends_its_process_and_says_so() -> None
     asyncio.run(scene())
 
 
+def test_a_process_that_nobody_needs_ends_and_the_next_message_starts_another() -> None:
+    async def scene() -> None:
+        pool, member, request = Pool(patience=0.3), object(), {"url": "json://127.0.0.1/", "look_only": True}
+        pool.join(member)
+        pool.warm()
+        (first,) = pool.idle
+        assert (await pool.ask(request, Progress())).done == "success"
+        assert [sender.process.pid for sender in pool.idle] == [first.process.pid]
+        await eventually(lambda: first.process.poll() is not None)
+        assert pool.idle == []
+        await eventually(lambda: pool.ending == [])  # and leaves no zombie
+        assert (await pool.ask(request, Progress())).done == "success"
+        await pool.leave(member)
+
+    asyncio.run(scene())
+    assert processes() == []
+
+
+def test_whoever_asks_for_one_to_be_ready_keeps_it() -> None:
+    async def scene() -> None:
+        pool, member = Pool(), object()
+        pool.join(member)
+        pool.warm()
+        (sender,), first = pool.idle, pool.rest
+        pool.warm()
+        assert pool.idle == [sender]
+        assert first is not None
+        assert first.cancelled()  # the time is counted anew
+        assert pool.rest is not None
+        assert pool.rest.when() >= first.when()
+        await pool.leave(member)
+
+    asyncio.run(scene())
+
+
 def test_no_zombie_and_no_thread_is_left_behind() -> None:
     async def scene() -> None:
         async with WebhookServer(always="hang") as server:
@@ -150,7 +186,8 @@ PARENT = """
 import asyncio, sys
 from alerting.notifiers.api import Progress
 from alerting.notifiers.apprise import Apprise
-from alerting.notifiers.apprise_pool import POOL
+from alerting.notifiers.api import Progress
+from alerting.notifiers.apprise_pool import POOL, Pool
 from lab.messages import a_message
 
 async def main():

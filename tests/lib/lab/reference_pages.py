@@ -47,6 +47,11 @@ def notifiers_page() -> str:
         NOTE,
         "\nA channel is a configured notifier: `mail: {notifier: smtp, host: …}`. Every channel also takes `timeout`",
         "and `audience` (`everyone` or `internal`; without it a channel reaches people by their addresses).\n",
+        "Whatever goes by HTTP goes through the proxy that the environment names: `HTTPS_PROXY`, `HTTP_PROXY`,",
+        "`ALL_PROXY`, and `NO_PROXY` (names, `.suffixes`, addresses, networks) for what is to be reached straight;",
+        "under systemd by `Environment=`. The proxy is `http://[user:password@]host:port`; this machine itself is",
+        "always reached straight. What a proxy refuses has certainly not been sent. `SSL_CERT_FILE` names the",
+        "authorities to believe where a channel has no `ca`. Mail and SMPP know no proxy.\n",
     ]
     for name, kind in sorted(NOTIFIERS.items()):
         parts += [f"## {name}\n", *_manual(kind)]
