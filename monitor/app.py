@@ -24,6 +24,7 @@ from monitor.landmark import Landmark, reached
 from monitor.pipeline import Pipeline
 from monitor.pulse import Pulse
 from monitor.reload import complaint_line, unchangeable
+from monitor.rounds import Rounds
 from monitor.runner import Executors, run_once
 from monitor.scheduler import Scheduler
 from monitor.selfwatch import SelfWatch
@@ -81,6 +82,7 @@ class App:
                 "scheduler": lambda: self._checked(loop.time()),
             },
         )
+        self.rounds = Rounds(self, self.delivery.under_way)
         self._last_run = loop.time()
         self.retiring: set[asyncio.Task[None]] = set()
         """Channels a reload has replaced, on their way out."""

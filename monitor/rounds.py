@@ -1,0 +1,124 @@
+"""The rounds: once a minute the daemon looks whether anything that is open has been forgotten, and mends it.
+
+What must never happen is looked for all the same: an open incident without a next action, a send whose lease has
+run out. It shouts about what it finds. On its way it starts the daily self-tests of channels.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+from alerting.desk.audit import audit
+from alerting.inputs import Audit, Input, Interrupted, Refused, SelfTest
+from alerting.notification import Notification
+from alerting.plan import Plan
+from alerting.state import State
+from config.model import Config
+from monitor.clock import Clock
+from monitor.daemon import Vitals
+from monitor.store.errors import StoreError
+from monitor.store.thread import StoreThread
+
+log = logging.getLogger("nightbell.rounds")
+
+EVERY: Final = 60.0
+"""Seconds between two rounds."""
+
+
+class World(Protocol):
+    """What the rounds look at."""
+
+    config: Config
+    state: State
+    store: StoreThread
+    clock: Clock
+    vitals: Vitals
+
+    async def submit(self, given: Input) -> str:
+        """Decide, record, act."""
+        ...
+
+
+class Rounds:
+    """Walks round once a minute."""
+
+    def __init__(self, world: World, under_way: Callable[[], Collection[str]]) -> None:
+        """`under_way` tells the ids of the notifications that are being sent right now."""
+        self._world = world
+        self._under_way = under_way
+        self._tested_until = world.clock.now()
+
+    async def run(self) -> None:
+        """Walk until cancelled. The first round is a minute after the start: what was left has its chance before."""
+        while True:
+            await asyncio.sleep(EVERY)
+            await self._quietly("audit", self._audit)
+            await self._quietly("look for lost sends", self._overdue)
+            await self._quietly("test channels", self._self_tests)
+
+    async def _quietly(self, what: str, step: Callable[[], Awaitable[None]]) -> None:
+        """Take one step of the round; none may keep the others from being taken."""
+        try:
+            await step()
+        except StoreError as problem:
+            log.debug("cannot %s: %s", what, problem)  # the store's own trouble is said elsewhere
+        except Exception:
+            log.exception("cannot %s", what)
+
+    async def _audit(self) -> None:
+        world = self._world
+        findings = audit(world.state, world.config.plan, world.clock.now())
+        world.vitals.findings = len(findings)
+        if not findings:
+            world.vitals.troubles.pop("audit", None)
+            return
+        for finding in findings:
+            log.critical("audit: %s", finding.text)
+        world.vitals.troubles["audit"] = f"{findings[0].text}" + (
+            f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
+        )
+        await world.submit(Audit())
+
+    async def _overdue(self) -> None:
+        world = self._world
+        under_way = set(self._under_way())
+        lost = [row for row in await world.store.overdue(world.clock.now()) if row.id not in under_way]
+        if lost:
+            log.error("taking up %d notifications whose sending was lost sight of", len(lost))
+            known = world.state.records[Notification]
+            for row in lost:
+                seen = known.get(row.id)
+                # The number of the attempt that was claimed: the receipt is for that one.
+                known[row.id] = (
+                    replace(seen, attempts=row.attempts) if isinstance(seen, Notification) else row
+                )
+            await world.submit(Interrupted(notifications=tuple(row.id for row in lost)))
+
+    async def _self_tests(self) -> None:
+        world = self._world
+        before, self._tested_until = self._tested_until, world.clock.now()
+        for channel in due_tests(world.config.plan, before, self._tested_until):
+            try:
+                await world.submit(SelfTest(channel=channel))
+            except Refused as refused:
+                log.warning("%s", refused.message)
+
+
+def due_tests(plan: Plan, before: datetime, now: datetime) -> tuple[str, ...]:
+    """Return the channels whose daily test falls after `before` and not after `now`, by the site's wall clock.
+
+    What fell into a time the daemon was down or asleep for more than a day is not made up for.
+    """
+    zone = plan.site.zone
+    days = {moment.astimezone(zone).date() for moment in (max(before, now - timedelta(days=1)), now)}
+    return tuple(
+        channel.id
+        for channel in plan.channels.values()
+        if channel.self_test is not None
+        and any(before < datetime.combine(day, channel.self_test, zone) <= now for day in days)
+    )

@@ -1,0 +1,179 @@
+"""The rounds: what was forgotten is found within a minute, said aloud and mended; channels are tested by the clock."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from alerting.incidents.incident import Incident
+from alerting.notification import Kind, NotificationState
+from alerting.oncall.escalation import Escalation
+from alerting.plan import ChannelPlan, Plan, Site
+from lab.core_virtual import settle
+from lab.core_world import SHOP, Core, passes, within
+from monitor.rounds import EVERY, Rounds, due_tests
+
+
+def plan(zone: str, **tests: str) -> Plan:
+    site = Site(name="Shop", zone=ZoneInfo(zone), languages=("en",), public_url="https://x.example")
+    channels: Mapping[str, ChannelPlan] = {
+        name: ChannelPlan(id=name, notifier="log", needs_address=False, self_test=time.fromisoformat(at))
+        for name, at in tests.items()
+    }
+    return Plan(site=site, channels=channels)
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("zone", "test", "before", "now", "due"),
+    [
+        pytest.param("UTC", "09:30", "2027-01-04T09:29:30", "2027-01-04T09:30:00", True, id="at the minute"),
+        pytest.param("UTC", "09:30", "2027-01-04T09:30:00", "2027-01-04T09:31:00", False, id="once"),
+        pytest.param("UTC", "09:30", "2027-01-04T08:00:00", "2027-01-04T09:00:00", False, id="not before"),
+        pytest.param("UTC", "00:00", "2027-01-04T23:59:30", "2027-01-05T00:00:30", True, id="midnight"),
+        pytest.param("UTC", "23:59", "2027-01-04T23:58:30", "2027-01-05T00:00:30", True, id="over midnight"),
+        pytest.param(
+            "Asia/Shanghai", "09:30", "2027-01-04T01:29:00", "2027-01-04T01:30:30", True, id="by the site"
+        ),
+        pytest.param(
+            "Asia/Shanghai", "09:30", "2027-01-04T09:29:00", "2027-01-04T09:30:30", False, id="not by UTC"
+        ),
+        pytest.param(
+            "Europe/Berlin", "02:30", "2027-03-28T00:00:30", "2027-03-28T01:31:00", True, id="hour left out"
+        ),
+        pytest.param(
+            "Europe/Berlin", "02:30", "2027-10-31T01:29:00", "2027-10-31T01:31:00", False, id="hour twice"
+        ),
+        pytest.param(
+            "UTC", "09:30", "2027-01-01T00:00:00", "2027-01-04T10:00:00", True, id="after a long sleep"
+        ),
+        pytest.param(
+            "UTC", "11:00", "2027-01-01T00:00:00", "2027-01-04T10:00:00", True, id="no older than a day"
+        ),
+        pytest.param(
+            "UTC", "09:30", "2027-01-04T10:00:00", "2027-01-04T09:31:00", False, id="clock set back"
+        ),
+    ],
+)
+def test_a_channel_is_tested_when_its_time_of_day_has_passed(
+    zone: str, test: str, before: str, now: str, due: bool
+) -> None:
+    assert due_tests(plan(zone, sms=test), at(before), at(now)) == (("sms",) if due else ())
+
+
+def test_every_day_has_exactly_one_test_through_every_change_of_the_clock() -> None:
+    for zone in ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Shanghai"):
+        for wall in ("00:00", "02:30", "12:00", "23:59"):
+            given = plan(zone, sms=wall)
+            moment, end = at("2027-01-01T00:00:00"), at("2028-01-01T00:00:00")
+            count = 0
+            while moment < end:
+                following = moment + timedelta(minutes=20)
+                count += len(due_tests(given, moment, following))
+                moment = following
+            assert count in (365, 366), (zone, wall, count)
+
+
+@contextmanager
+def shouts() -> Iterator[list[str]]:
+    """Collect what is said at the level of a critical line and above."""
+    said: list[str] = []
+
+    class Ear(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            said.append(record.getMessage())
+
+    ear = Ear(logging.CRITICAL)
+    logger = logging.getLogger("nightbell.rounds")
+    logger.addHandler(ear)
+    try:
+        yield said
+    finally:
+        logger.removeHandler(ear)
+
+
+async def walks(here: Core) -> asyncio.Task[None]:
+    rounds = Rounds(here, here.delivery.under_way)
+    return asyncio.create_task(rounds.run())
+
+
+def test_an_incident_that_lost_its_next_step_is_found_said_aloud_and_paged_anew(tmp_path: Path) -> None:
+    async def story(here: Core) -> None:
+        walking = await walks(here)
+        number = await here.outage()
+        await passes(here, 5)
+        assert len(here.told(Kind.PAGE)) == 1
+        del here.state.records[Escalation][number]  # what no input can do
+        with shouts() as said:
+            await passes(here, 2 * EVERY)
+        assert any(number in line for line in said)
+        assert len(here.told(Kind.PAGE)) >= 2
+        assert here.vitals.findings == 0, "it was mended, and the next round found nothing"
+        assert "audit" not in here.vitals.troubles
+        assert any(entry.event == "audit" for entry in await here.store.timeline(number))
+        await settle(walking)
+
+    within(tmp_path, story)
+
+
+def test_a_quiet_night_and_an_ordinary_outage_have_nothing_to_find(tmp_path: Path) -> None:
+    async def story(here: Core) -> None:
+        walking = await walks(here)
+        with shouts() as said:
+            await passes(here, 3 * EVERY)
+            number = await here.outage()
+            await passes(here, 20 * EVERY)
+            here.sees("home")
+            await passes(here, 40 * EVERY)
+        assert said == []
+        assert number not in here.state.records[Incident], "it is closed"
+        await settle(walking)
+
+    within(tmp_path, story)
+
+
+def test_a_send_that_was_lost_sight_of_is_taken_up_when_its_lease_has_run_out(tmp_path: Path) -> None:
+    async def story(here: Core) -> None:
+        walking = await walks(here)
+        await here.outage()
+        [page] = here.told(Kind.PAGE)
+        # Claimed by somebody who is no more, in this very process: nobody will ever bring its receipt.
+        claimed = await here.store.claim("nobody", here.clock.now(), timedelta(seconds=30), 10)
+        assert page.id in {row.id for row in claimed}
+        here.tasks.append(asyncio.create_task(here.delivery.run()))
+        await passes(here, 3 * EVERY)
+        row = await here.row(page.id)
+        assert (row.state, row.repeated) == (NotificationState.ACCEPTED, True)
+        await settle(walking)
+
+    within(tmp_path, story, sending=False)
+
+
+def test_the_daily_test_of_a_channel_leaves_at_its_time(tmp_path: Path) -> None:
+    async def story(here: Core) -> None:
+        channel = replace(here.config.plan.channels["sms"], self_test=time(2, 5))  # it is 02:00 there
+        fresh = replace(here.config.plan, channels={**here.config.plan.channels, "sms": channel})
+        here.pipeline.plan = fresh
+        here.config = replace(here.config, plan=fresh)
+        walking = await walks(here)
+        await passes(here, 4 * EVERY)
+        assert here.providers["sms"].took == []
+        await passes(here, 3 * EVERY)
+        [test] = here.providers["sms"].took
+        assert "test" in test.title.lower()
+        await passes(here, 60 * EVERY)
+        assert len(here.providers["sms"].took) == 1
+        await settle(walking)
+
+    within(tmp_path, story, text=SHOP)
