@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-SEED = os.environ.get("NIGHTBELL_SEED") or str(random.SystemRandom().randrange(1_000_000))
-NIGHTLY = os.environ.get("NIGHTBELL_FAULTS") == "nightly"
+from lab.tier import NIGHTLY, SEED
 
 
 @pytest.hookimpl(wrapper=True)

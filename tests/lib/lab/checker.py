@@ -36,6 +36,8 @@ class Message:
     steps: Mapping[str, str]
     marked: bool
     n: int = 0
+    mode: str = "ok"
+    """How the provider treated it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +75,7 @@ class Verdict:
     """What is wrong, one line each."""
 
     judged: int = 0
-    """Outages that had to be paged, times ways."""
+    """Outages that had to be paged or were, times ways."""
     pages: int = 0
     lost: list[str] = field(default_factory=list)
     late: list[str] = field(default_factory=list)
@@ -118,6 +120,7 @@ def _message(one: Mapping[str, Any]) -> Message:
         steps=steps,
         marked=MARK in text,
         n=int(one.get("n") or 0),
+        mode=str(one.get("mode") or "ok"),
     )
 
 
@@ -208,7 +211,7 @@ def _one(verdict: Verdict, outage: Outage, pages: Sequence[Message], rules: Rule
         verdict.leak.append(f"{what}: {sorted(incidents)}")
     for service, to in rules.ways:
         here = [page for page in pages if (page.service, page.to) == (service, to)]
-        if outage.lasted(rules.now) >= rules.must:
+        if here or outage.lasted(rules.now) >= rules.must:
             verdict.judged += 1
             if not here:
                 verdict.lost.append(f"{what}: nothing by {service} to {to}")

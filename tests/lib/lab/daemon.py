@@ -20,8 +20,15 @@ class Nightbell:
     """Writes its configuration, starts, stops, kills and asks the daemon."""
 
     def __init__(
-        self, home: Path, config: str, *, wrap: tuple[str, ...] = (), env: dict[str, str] | None = None
+        self,
+        home: Path,
+        config: str,
+        *,
+        wrap: tuple[str, ...] = (),
+        env: dict[str, str] | None = None,
+        tree: Path | None = None,
     ) -> None:
+        """`tree` is another copy of the source to run; left out: NIGHTBELL_TREE, else what is installed here."""
         home.mkdir(parents=True, exist_ok=True)
         self.home = home
         self.state = home / "state"
@@ -29,6 +36,7 @@ class Nightbell:
         self.file = home / "nightbell.yaml"
         self.log = home / "daemon.log"
         self._wrap = wrap
+        self._tree = str(tree) if tree else os.environ.get("NIGHTBELL_TREE", "")
         self._env = {**os.environ, **(env or {}), "PYTHONWARNINGS": "error"}
         self._process: subprocess.Popen[bytes] | None = None
         self.write(config)
@@ -49,10 +57,14 @@ class Nightbell:
 
     def spawn(self, *, fault: str = "") -> None:
         program, env = ["-I", "-W", "error", "-m", "monitor"], self._env
-        if fault:
-            paths = [str(Path(__file__).parents[1]), *filter(None, [self._env.get("PYTHONPATH")])]
+        if fault or self._tree:  # both need a path of their own, which -I would not look at
+            paths = [self._tree, str(Path(__file__).parents[1]), self._env.get("PYTHONPATH", "")]
             program = ["-P", "-W", "error", "-m", "lab.failing"]
-            env = {**self._env, "PYTHONPATH": os.pathsep.join(paths), "NIGHTBELL_FAULT": fault}
+            env = {
+                **self._env,
+                "PYTHONPATH": os.pathsep.join(path for path in paths if path),
+                "NIGHTBELL_FAULT": fault,
+            }
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [*self._wrap, sys.executable, *program, "-c", str(self.file), "run"],

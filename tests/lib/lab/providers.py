@@ -55,6 +55,8 @@ class Providers:
         self.ports: dict[str, int] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._control = 0
+        self._seen = (0, 0)
+        """Lines and bytes of the ledger that were read already."""
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
@@ -81,6 +83,21 @@ class Providers:
     def receipts(self) -> list[dict[str, Any]]:
         """Return what came in so far, oldest first."""
         return read(self.ledger)
+
+    def receipts_from(self, number: int) -> list[dict[str, Any]]:
+        """Return what came in after the first `number`; reads only what is new where called with growing numbers."""
+        if number == 0:
+            self._seen = (0, 0)
+        lines, offset = self._seen
+        if lines != number or not self.ledger.exists():
+            return self.receipts()[number:]
+        with self.ledger.open("rb") as file:
+            file.seek(offset)
+            raw = file.read()
+        whole = raw[: raw.rfind(b"\n") + 1]
+        found = [json.loads(line) for line in whole.splitlines()]
+        self._seen = (number + len(found), offset + len(whole))
+        return found
 
     def mode(self, service: str, word: str) -> None:
         """Treat every further request so."""

@@ -1,0 +1,62 @@
+"""kill -9 at random moments of an alert storm: no page is lost, none is false, and a repeat says that it is one."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from lab.storm import PARALLEL, Storm, latencies
+from lab.tier import NIGHTLY, SEED
+
+LANES = [f"{bundle}-{lane}" for lane in range(4) for bundle in ("off", "2s")]
+KILLS = 125
+if not NIGHTLY:
+    LANES, KILLS = [Random(SEED).choice(LANES)], 6
+
+
+@pytest.mark.parametrize("lane", LANES)
+def test_a_storm_of_kills_loses_no_page(lane: str, seed: str, tmp_path: Path, figures: Any) -> None:
+    bundle = lane.split("-", maxsplit=1)[0]
+    with Storm(tmp_path, seed, bundle=bundle) as storm:
+        storm.begin(rough=True)
+        while len(storm.ends) < KILLS:
+            if storm.dice.random() < 0.2:  # while it starts
+                storm.kill()
+                storm.daemon.spawn()
+                time.sleep(storm.dice.uniform(0, 0.5))
+                storm.kill(starting=True)
+            else:  # memoryless: every phase is met
+                time.sleep(storm.dice.expovariate(1 / 0.4))
+                storm.kill()
+            storm.daemon.start(within=60)
+        storm.drain()
+
+        verdict, repeats, took = storm.verdict(), storm.repeats_by_end(), latencies(storm)
+        rows = [end.sending for end in storm.ends]
+        figures.record(
+            f"SIGKILL in a storm, bundle {bundle}",
+            n=len(storm.ends),
+            lost=len(verdict.lost),
+            duplicates=sum(repeats),
+            false=len(verdict.false),
+            late=len(verdict.late),
+            outages=verdict.judged,
+            pages=verdict.pages,
+            in_flight=sum(rows),
+            most_repeats=max(repeats),
+            unmarked=len(verdict.unmarked),
+            effective=len(verdict.effective),
+            slowest=round(took[-1], 1),
+        )
+        assert verdict.wrong() == {}, storm.daemon.text()[-2000:]
+        assert storm.weather.gave_up == []
+        assert verdict.judged > 0
+        for end, count in zip(storm.ends, repeats, strict=True):
+            assert count <= end.sending, (
+                f"{count} repeats of {end.sending} rows that were being sent at {end.at:.2f}"
+            )
+            assert bundle != "off" or count <= PARALLEL

@@ -1,0 +1,13 @@
+"""How long tests of faults go on, and what their dice start from."""
+
+from __future__ import annotations
+
+import os
+import random
+from typing import Final
+
+NIGHTLY: Final = os.environ.get("NIGHTBELL_FAULTS") == "nightly"
+"""True for the long runs; else the same tests run with every change, shorter and fewer."""
+
+SEED: Final = os.environ.get("NIGHTBELL_SEED") or str(random.SystemRandom().randrange(1_000_000))
+"""Drawn once per run and printed with each failure."""
