@@ -30,6 +30,7 @@ At: TypeAlias = str | tuple[str, ...]
 """Whom to call by name: one, or several."""
 
 _CUT: Final = "…"
+_HALF_A_LINK: Final = re.compile(rf"\S*://\S*{_CUT}$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +94,7 @@ def fitted(message: Message, limit: int, calls: str = "") -> str:
     link = message.ack_url
     if link and link in text and link not in whole:
         whole = clipped(f"{clipped(title, room // 4)}\n{link}\n{text}", room)
-    return whole + end
+    return _HALF_A_LINK.sub(_CUT, whole) + end
 
 
 def clipped(text: str, limit: int) -> str:

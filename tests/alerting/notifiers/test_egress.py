@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +21,7 @@ from alerting.notifiers.egress import proxy_for
 from alerting.notifiers.heartbeat import Heartbeat
 from alerting.notifiers.webhook import Webhook
 from lab.connect_proxy import ConnectProxy, Outside
+from lab.ledger import read
 from lab.messages import accepted, cut_short, refusal
 from lab.webhook_server import WebhookServer
 
@@ -222,3 +226,26 @@ def test_an_answer_lost_behind_the_proxy_leaves_the_fate_open(
             assert len(outside.server.entries) == 1
 
     asyncio.run(scene())
+
+
+def test_the_world_outside_runs_on_its_own_and_syncs_its_ledger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+
+    async def scene() -> None:
+        outside = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "lab.connect_proxy", str(tmp_path), "--names", f"{NAME},other.example"),
+            stdout=subprocess.PIPE,
+            env=environment,
+        )
+        assert outside.stdout is not None
+        port = int((await outside.stdout.readline()).split()[1])
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
+        for name in (NAME, "other.example"):
+            await accepted(Webhook(url=f"https://{name}/", ca=str(tmp_path / "ca.pem")))
+        outside.kill()
+        await outside.wait()
+
+    asyncio.run(scene())
+    assert [entry["headers"]["Host"] for entry in read(tmp_path / "ledger.jsonl")] == [NAME, "other.example"]

@@ -68,6 +68,13 @@ def test_a_text_too_long_is_cut_to_2048_bytes_but_not_its_link(title: str, text:
     assert content.endswith("…")
 
 
+def test_of_a_second_link_no_half_is_left() -> None:
+    other = "https://status.example.com/ack/" + "t" * 300
+    content = sent(a_message(title="t", text=f"{ACK}\n{'y' * 1800}\n{other}"))["text"]["content"]
+    assert ACK in content
+    assert content.endswith("y\n…")
+
+
 def test_a_text_that_just_fits_stays_whole() -> None:
     text = "y" * (2048 - len("t\n"))
     assert sent(a_message(title="t", text=text))["text"]["content"] == f"t\n{text}"
