@@ -71,12 +71,16 @@ class Reloaded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acknowledge:
-    """Somebody is on it. `by` is a person's id, or None for a token without a person (the assignee stays)."""
+    """Somebody is on it. `by` is a person's id, or None for a token without a person (the assignee stays).
+
+    `step` is the escalation step whose page carried the link, empty where there was none.
+    """
 
     incident: str
     by: str | None
     via: str
     lasting: timedelta | None = None
+    step: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from alerting.alert import Alert, AlertState, step
-from alerting.desk import alarm, customers, messages, silences, work
+from alerting.desk import alarm, customers, messages, paging, silences, work
 from alerting.desk.facts import active_alerts, service_title
 from alerting.desk.grouping import Group, fits, group_of
 from alerting.desk.settling import settle
@@ -217,6 +217,7 @@ def _reopen(draft: Draft, incident: Incident, alert: Alert, group: Group) -> str
             services=tuple(sorted({*incident.services, *group.services})),
             alerts=incident.naming(alert.id),
             opening=incident.opening + 1,
+            first_round=paging.next_round(draft, incident),
             acknowledgement=None,
             resolved_at=None,
             recovering_at=None,

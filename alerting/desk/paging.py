@@ -8,7 +8,7 @@ begins again. A provider's OK never stops it; only an acknowledgement, the end o
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from alerting.desk import duty
@@ -56,9 +56,15 @@ def _fresh(draft: Draft, incident: Incident) -> Escalation | None:
         steps=known.steps,
         repeat=max(known.repeat, SHORTEST_REPEAT),
         base=draft.now,
-        round=former.round + 1 if former else 1,
+        round=next_round(draft, incident),
         due_at=draft.now + known.steps[0].after,
     )
+
+
+def next_round(draft: Draft, incident: Incident) -> int:
+    """Return the number of the round that begins when the incident is paged from step one."""
+    former = draft.get(Escalation, incident.id)
+    return former.round + 1 if former else 1
 
 
 def revive(draft: Draft, incident: Incident) -> None:
@@ -116,7 +122,9 @@ def take_next(draft: Draft, incident: Incident) -> bool:
 
     What pages nobody by itself (a warning, or what is acknowledged or muted) does not go on by itself either.
     """
-    escalation = draft.get(Escalation, incident.id) or _fresh(draft, incident)
+    escalation = draft.get(Escalation, incident.id)
+    if escalation is None or escalation.round < incident.first_round:
+        escalation = _fresh(draft, incident)
     if escalation is None:
         return False
     after = _take(draft, incident, escalation, by_hand=True)
@@ -144,7 +152,7 @@ def _take(
     told = escalation.told + fresh
     following = escalation.position + 1
     if following < len(escalation.steps):
-        due = escalation.base + escalation.steps[following].after if fresh else draft.now
+        due = escalation.base + escalation.steps[following].after if fresh else _clock(draft, escalation)
         return replace(escalation, position=following, due_at=due, told=told)
     return _around(draft, incident, replace(escalation, told=told))
 
@@ -156,7 +164,7 @@ def _around(draft: Draft, incident: Incident, escalation: Escalation) -> Escalat
         nobody = not last_resort(draft, incident, escalation.round, len(escalation.steps))
         if nobody and not escalation.nobody:
             draft.note(incident.id, "nobody", "nobody can be reached: no step and no fallback has an address")
-    base = draft.now + escalation.repeat
+    base = _clock(draft, escalation) + escalation.repeat
     return replace(
         escalation,
         round=escalation.round + 1,
@@ -166,6 +174,11 @@ def _around(draft: Draft, incident: Incident, escalation: Escalation) -> Escalat
         told=(),
         nobody=nobody,
     )
+
+
+def _clock(draft: Draft, escalation: Escalation) -> datetime:
+    """Return what the escalation's own clock shows: held while it is paused."""
+    return escalation.paused_at or draft.now
 
 
 def last_resort(draft: Draft, incident: Incident, turn: int, position: int) -> bool:

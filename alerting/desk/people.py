@@ -24,6 +24,10 @@ def acknowledge(draft: Draft, given: Acknowledge) -> str:
     Said twice it renews the first one. Too late it is refused: it can never bring back what is over.
     """
     incident = _active(draft, given.incident, "acknowledge")
+    if not incident.sent(given.step):
+        raise Refused(
+            Refusal.CONFLICT, f"cannot acknowledge {incident.id}: this link is from before it came back"
+        )
     lasting = given.lasting or draft.plan.acknowledged_for
     if not SHORTEST <= lasting <= LONGEST:
         raise Refused(Refusal.INVALID, f"cannot acknowledge {incident.id}: say between 1m and 7d")

@@ -84,12 +84,19 @@ class Incident:
     acknowledgement: Acknowledgement | None = None
     quiet: str = ""
     opening: int = 1
+    first_round: int = 1
+    """The round of paging with which this opening began: links of earlier rounds were sent of an earlier opening."""
     recovering_at: datetime | None = None
     resolved_at: datetime | None = None
     closed_at: datetime | None = None
     reason: EndReason | None = None
     ticket: str | None = None
     announcement: str | None = None
+
+    def sent(self, step: str) -> bool:
+        """Tell whether a page of that step ("round.step") was sent in this opening, or may have been."""
+        turn, _, _ = step.partition(".")
+        return not turn.isdecimal() or int(turn) >= self.first_round
 
     def naming(self, alert: str) -> tuple[str, ...]:
         """Return the alerts it names with one more, while there is room."""

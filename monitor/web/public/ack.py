@@ -67,12 +67,18 @@ class Case:
 
     person: Person
     incident: Incident
+    step: str
     now: datetime
 
     @property
     def over(self) -> bool:
         """True where there is nothing left to acknowledge."""
         return not self.incident.state.active
+
+    @property
+    def old(self) -> bool:
+        """True where it was over after this link was sent, and has come back: whoever reads it may not know."""
+        return not self.over and not self.incident.sent(self.step)
 
     @property
     def held(self) -> Acknowledgement | None:
@@ -91,6 +97,8 @@ async def look(call: Call) -> web.Response:
     case = await _case(call)
     if case.over:
         return _over(call, case)
+    if case.old:
+        return _old(call, case, 200)
     if case.held is None:
         return _page(call, case)
     return _said(call, case, 200)
@@ -102,10 +110,12 @@ async def act(call: Call) -> web.Response:
     take_over = await _take_over(call.request)
     if case.over:
         return _over(call, case)
+    if case.old:
+        return _old(call, case, 409)
     if case.held and not case.mine and not take_over:
         return _said(call, case, 409)
     if not case.mine:
-        given = Acknowledge(incident=case.incident.id, by=case.person.id, via="link")
+        given = Acknowledge(incident=case.incident.id, by=case.person.id, via="link", step=case.step)
         try:
             await call.daemon.submit(given)
         except Refused as refused:
@@ -130,7 +140,7 @@ async def _case(call: Call) -> Case:
     now = daemon.clock.now()
     if record is None or (record.resolved_at and now - record.resolved_at > VALID_AFTER_END):
         raise Problem(404, headers=_HEADERS)
-    return Case(person=person, incident=record, now=now)
+    return Case(person=person, incident=record, step=claim.step, now=now)
 
 
 async def _take_over(request: web.Request) -> bool:
@@ -170,11 +180,16 @@ def _over(call: Call, case: Case) -> web.Response:
     return _page(call, case, 410, Verdict(w["ack_over"], text, "is-operational"))
 
 
+def _old(call: Call, case: Case, status: int) -> web.Response:
+    w = words(case.person.language)
+    return _page(call, case, status, Verdict(w["ack_old"], w["ack_old_text"], "is-maintenance"))
+
+
 def _page(call: Call, case: Case, status: int = 200, verdict: Verdict = NOTHING_SAID) -> web.Response:
     language, plan = case.person.language, call.daemon.config.plan
     w, incident, held = words(language), case.incident, case.held
     button = w["ack_button"]
-    if case.over or case.mine:
+    if case.over or case.old or case.mine:
         button = ""
     elif held:
         button = w["ack_take"].format(name=_name(call, held.by))

@@ -55,7 +55,7 @@ def test_pressing_acknowledges_in_the_persons_name_with_an_empty_body_from_anywh
         assert "已由您处理" in answer.text
         assert 'lang="zh"' in answer.text
         assert "<button" not in answer.text
-        assert acknowledgements(here) == [Acknowledge(incident=number, by="li", via="link")]
+        assert acknowledgements(here) == [Acknowledge(incident=number, by="li", via="link", step="1.1")]
         shown = (await here.get(f"/api/v1/incidents/{number}")).json
         assert (shown["acknowledged_by"], shown["acknowledged_via"]) == ("li", "link")
 
@@ -104,6 +104,26 @@ def test_an_acknowledgement_that_ran_out_can_be_given_again(tmp_path: Path) -> N
         assert "<button" in (await here.page(path)).text
         assert (await press(here, path)).status == 200
         assert len(acknowledgements(here)) == 2
+
+    within(tmp_path, story)
+
+
+def test_a_link_from_before_it_came_back_says_so_and_acknowledges_nothing(tmp_path: Path) -> None:
+    async def story(here: Site) -> None:
+        number = await here.daemon.outage()
+        path = link(here, number, "han", "1.0")
+        await here.post(f"/api/v1/incidents/{number}/resolve", {"by": "li"})
+        for _ in range(3):
+            here.daemon.clock.pass_(10)
+            await here.daemon.all_up()
+        assert await here.daemon.outage() == number
+        for answer, status in ((await here.page(path), 200), (await press(here, path), 409)):
+            assert answer.status == status
+            assert "from before it came back" in answer.text
+            assert "<button" not in answer.text
+        assert acknowledgements(here) == []
+        assert (await press(here, link(here, number, "han", "9.0"))).status == 200
+        assert (await here.get(f"/api/v1/incidents/{number}")).json["acknowledged_by"] == "han"
 
     within(tmp_path, story)
 
