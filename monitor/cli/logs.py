@@ -12,6 +12,10 @@ from typing import Final
 
 LEVELS: Final = ("debug", "info", "warning", "error")
 
+ALERT: Final = 60
+"""Above critical: what a person must act upon at once."""
+logging.addLevelName(ALERT, "ALERT")
+
 # What the journal reads from the beginning of a line: syslog's levels.
 _PRIORITIES: Final = {
     logging.DEBUG: 7,
@@ -19,6 +23,7 @@ _PRIORITIES: Final = {
     logging.WARNING: 4,
     logging.ERROR: 3,
     logging.CRITICAL: 2,
+    ALERT: 1,
 }
 
 

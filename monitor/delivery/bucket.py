@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import floor
-from typing import Self
+from typing import Final, Self
 
 from config.model import Rate
 
-_NEARLY = 1e-9
+_NEARLY: Final = 1e-6
 """Filling is division: a token that is due must not miss its moment by a rounding."""
 
 
