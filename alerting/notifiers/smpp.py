@@ -54,7 +54,7 @@ class Smpp:
     alphabet: gsm (default), or ucs2 for every text: right where `_` or `@` arrive as something else.
     joined: how the parts of a long text are joined: udh (default) by a header in each part, sar by parameters of the
         centre's, payload to leave the cutting to the centre.
-    parts: into how many parts a text is cut at most (default 5).
+    parts: into how many parts a text is cut at most (default 6).
     tls: true to encrypt (default false).
     ca: PEM file of the certificates to believe instead of the system's.
     """
@@ -83,7 +83,7 @@ class Smpp:
     to_npi: Byte | None = None
     alphabet: Literal["gsm", "ucs2"] = "gsm"
     joined: Literal["udh", "sar", "payload"] = "udh"
-    parts: Annotated[int, Field(ge=1, le=20)] = 5
+    parts: Annotated[int, Field(ge=1, le=20)] = 6
     tls: bool = False
     ca: str | None = None
     trust: Hidden[Trust] = field(default_factory=Trust, init=False, repr=False, compare=False)

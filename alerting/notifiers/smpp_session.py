@@ -50,7 +50,8 @@ class Session:
             self._hang_up()
             raise
         if self.writer is not None:
-            self.writer.write(self._request(Command.UNBIND).encode())  # politeness: the answer is not waited for
+            # Politeness: the answer is not waited for.
+            self.writer.write(self._request(Command.UNBIND).encode())
             self.writer.close()
         told = f"{len(numbers)} parts taken" if len(numbers) > 1 else "taken"
         return Accepted(provider_id=" ".join(filter(None, numbers)), detail=told)
