@@ -58,6 +58,7 @@ def _fresh(draft: Draft, incident: Incident) -> Escalation | None:
         base=draft.now,
         round=next_round(draft, incident),
         due_at=draft.now + known.steps[0].after,
+        paused_at=draft.now if incident.state is IncidentState.RECOVERING else None,
     )
 
 

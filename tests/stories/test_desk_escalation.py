@@ -79,6 +79,46 @@ def test_an_escalation_while_recovering_pages_and_keeps_the_clock_held():
     world.expects_page("wu")
 
 
+def test_an_acknowledgement_that_lapses_while_it_recovers_begins_with_the_clock_held():
+    world = World(plan(check("web", level("load", critical=above(1), keep=60))))
+    world.sample("web", load=2.0)
+    world.deliver()
+    world.expects_page("li")
+    world.acknowledge("li")
+    world.pass_(minutes=29)
+    world.sample("web", load=0.5)
+    world.pass_(minutes=2)
+    world.expects(Kind.REMINDER, "li")
+    world.nobody_hears_for(minutes=25)
+    world.sample("web", load=2.0)
+    world.deliver()
+    world.expects_page("li")
+    world.nobody_hears_for(minutes=4, seconds=59)
+    world.pass_(seconds=1)
+    world.expects_page("han")
+
+
+def test_an_escalation_late_in_a_recovery_begins_its_next_round_as_if_no_time_had_passed():
+    world = World(
+        plan(
+            check("web", level("load", critical=above(1), keep=60)),
+            steps=(step("li"), step("han", minutes=5)),
+        )
+    )
+    world.sample("web", load=2.0)
+    world.deliver()
+    world.expects_page("li")
+    world.sample("web", load=0.5)
+    world.nobody_hears_for(minutes=10)
+    world.submit(Escalate(incident="INC-1", by="li"))
+    world.deliver()
+    world.expects_page("han")
+    world.sample("web", load=2.0)
+    world.nobody_hears_for(minutes=14, seconds=59)
+    world.pass_(seconds=1)
+    world.expects_page("li")
+
+
 def test_a_step_that_names_only_people_told_already_costs_no_time():
     steps = (step("li"), step("li", minutes=5), step("wu", minutes=30))
     world = internal_world(steps=steps)
