@@ -11,62 +11,45 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from alerting.announcements.announcement import Announcement, AnnouncementState
 from alerting.desk import decide
+from alerting.desk.audit import Hole, audit
 from alerting.desk.duty import anybody
 from alerting.desk.facts import active_alerts, felt
 from alerting.draft import Draft
 from alerting.incidents.incident import Incident, IncidentState
 from alerting.inputs import (
     Acknowledge,
+    Audit,
+    Beat,
     Escalate,
+    Interrupted,
     OpenTicket,
     Publish,
     Refused,
     Resolve,
     Say,
+    SelfTest,
     TicketAction,
     WorkTicket,
 )
 from alerting.notification import Kind, Notification, NotificationState
 from alerting.oncall.escalation import Escalation
-from alerting.severity import Impact, Severity
-from alerting.state import State
+from alerting.severity import Severity
+from alerting.state import SELF_TEST, State
 from alerting.tickets.terms import TicketClass
 from alerting.tickets.ticket import Ticket
 from lab.desk_channels import Manner
-from lab.desk_plans import APPROVE, AUTO, BY_CHECK, above, after, check, level, person, plan, service
+from lab.desk_machine import MINUTE, PLANS, WHOLE
 from lab.desk_records import recorded
 from lab.desk_world import DOWN, UNKNOWN, UP, Letter, World
 from probes.sample import ErrorClass
 
-USED = level("used", warning=above(0.8, clear=0.7), critical=above(0.9, clear=0.85, minutes=1), keep=1)
-SLOW = level("slow", critical=above(1), impact=Impact.DEGRADED)
-
-WHOLE = plan(
-    check("web", SLOW),
-    check("gate"),
-    check("disk", USED, part="mount"),
-    check("lone", group_by=BY_CHECK),
-    services=[
-        service("shop", "web", "gate", announce=AUTO),
-        service("pay", "gate", announce=after(2)),
-        service("back", "gate", "disk", public=False, announce=APPROVE),
-    ],
-)
-LESS = plan(
-    check("gate"),
-    check("disk", USED, part="mount"),
-    services=[service("pay", "gate", announce=after(2))],
-    people=(person("li", "sms", "mail"), person("boss", "mail")),
-)
-NOBODY = plan(
-    check("web"), check("gate"), services=[service("shop", "web")], people=(), fallback=(), steps=()
-)
-PLANS = (WHOLE, WHOLE, LESS, NOBODY)
-
 CHECKS = st.sampled_from(["web", "gate", "disk", "lone"])
 OUTCOMES = st.sampled_from([UP, DOWN, DOWN, DOWN, UNKNOWN])
 PEOPLE = st.sampled_from(["li", "han", "wu", None])
-CHANNELS = st.sampled_from(["sms", "mail", "customers", "colleagues"])
+CHANNELS = st.sampled_from(["sms", "mail", "customers", "colleagues", "heartbeat"])
+
+NOT_OURS = (Hole.STUCK_PAGE, Hole.NOBODY_REACHED)
+"""Faults of the channels, which may do here what they like."""
 
 
 class Desk(RuleBasedStateMachine):
@@ -167,6 +150,29 @@ class Desk(RuleBasedStateMachine):
             Say(announcement=f"A-{number}", by="li", state=state, text=text, expected_recovery_at=later)
         )
 
+    @rule()
+    def beats(self) -> None:
+        self.world.submit(Beat())
+        self.world.deliver()
+
+    @rule(channel=CHANNELS)
+    def tests_a_channel(self, channel: str) -> None:
+        self.world.submit(SelfTest(channel=channel))
+        self.world.deliver()
+
+    @rule()
+    def is_audited(self) -> None:
+        found = audit(self.world.state, self.world.plan, self.world.now)
+        self.world.submit(Audit())
+        assert bool(self.world.log[-1].records) is bool(found)
+        self.world.deliver()
+
+    @rule()
+    def thinks_that_what_is_being_sent_is_lost(self) -> None:
+        """It may still arrive, and its receipt come."""
+        self.world.submit(Interrupted(notifications=(*self.world.under_way, "N-999999")))
+        self.world.deliver()
+
     def _try(self, given: Any) -> None:
         before = len(self.world.log)
         try:
@@ -204,6 +210,26 @@ class Desk(RuleBasedStateMachine):
             assert escalation.due_at > world.now, "a step is due and was not taken"
             # A round taken by hand leaves its repeat and its delays still to come: 15 and 15 minutes.
             assert escalation.due_at <= world.now + timedelta(minutes=30), incident
+
+    @invariant()
+    def the_auditor_finds_nothing_that_is_missing(self) -> None:
+        found = audit(self.world.state, self.world.plan, self.world.now)
+        assert [one for one in found if one.hole not in NOT_OURS] == []
+
+    @invariant()
+    def nothing_waits_for_others_longer_than_a_minute(self) -> None:
+        for row in self.world.rows.values():
+            if row.bundle_until is not None:
+                assert timedelta(0) < row.bundle_until - row.created_at <= MINUTE
+                assert row.bundle
+
+    @invariant()
+    def nothing_that_concerns_the_monitor_alone_stays(self) -> None:
+        beats = [row for row in self.world.all(Notification) if row.kind is Kind.HEARTBEAT]
+        assert len(beats) <= 2, "one under way, one that waits"
+        for row in self.world.all(Notification):
+            if row.step == SELF_TEST:
+                assert self.world.now - row.created_at < timedelta(minutes=12)
 
     @invariant()
     def an_incident_is_as_its_alerts_are(self) -> None:

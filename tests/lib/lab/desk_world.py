@@ -193,7 +193,7 @@ class World:
         for _, rows, manner in done:
             self._answer(rows, manner)
         for _ in range(50):  # a receipt may make another row due at once
-            under_way = {row.id for _, rows, _ in self._sending for row in rows}
+            under_way = set(self.under_way)
             due = sorted(
                 (
                     row
@@ -265,6 +265,11 @@ class World:
                 )
             )
         )
+
+    @property
+    def under_way(self) -> tuple[str, ...]:
+        """What is being sent right now."""
+        return tuple(row.id for _, rows, _ in self._sending for row in rows)
 
     def restart(self, *, down_seconds: float = 0) -> None:
         """Let the process die and another begin from what was recorded; what was being sent is interrupted.
