@@ -256,6 +256,6 @@ def _own_name() -> str:
 
 
 def _queue_number(reply: str) -> str:
-    """Return the number under which the server queued the mail, where it tells: `2.0.0 Ok: queued as 4F0C…`."""
-    found = re.search(r"queued as <?([\w.-]{1,100})", reply)
+    """Return the number under which the server queued the mail, where it tells: `queued as 4F0C…`, `OK id=1xWV…`."""
+    found = re.search(r"(?:queued as |\bid=)<?([\w.-]{1,100})", reply)
     return found[1] if found else ""

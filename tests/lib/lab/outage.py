@@ -99,7 +99,7 @@ class Outage:
 
     def acknowledge(self, text: str) -> None:
         """Follow the link in a page, as its receiver would."""
-        found = re.search(r"^(http://\S+/ack/(\S+))$", text, re.MULTILINE)
+        found = re.search(r"^(http://\S+/ack/(\S+))\r?$", text, re.MULTILINE)
         assert found, text
         status, answer = self.daemon.post(f"/ack/{found[2]}", public=True)
         assert status == 200, answer
