@@ -1,0 +1,198 @@
+"""Ten thousand alerts at once: one incident for each cause, one page to a person in a minute, and a daemon that lives.
+
+One target on loopback carries all checks, and dies. Grouped by service that is one cause; grouped by check each check
+is a cause of its own, and the pages of all but the first are collected.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import pairwise
+from pathlib import Path
+from threading import Thread
+from typing import Any, Final
+from urllib.request import Request, urlopen
+
+from lab.checker import Message, messages
+from lab.daemon import Nightbell
+from lab.providers import Providers
+from lab.tier import NIGHTLY
+from lab.wait import until
+
+ALERTS, EVERY, BUNDLE = (10_000, 10.0, 60.0) if NIGHTLY else (100, 1.0, 2.0)
+
+PEOPLE: Final = ("li", "han")
+
+CONFIG: Final = """
+host: off
+site: {{name: Shop, timezone: UTC, languages: [en]}}
+defaults: {{every: {every:g}s, timeout: 5s, failures: 1, recover: 1, retry_every: {every:g}s, group_by: {group_by}}}
+checks:
+{checks}
+services: {{{services}}}
+people: {{li: {{channels: {{mail: li}}}}, han: {{channels: {{mail: han}}}}}}
+escalations: {{urgent: [{{page: [li, han]}}, {{repeat: 24h}}]}}
+paging: {{bundle: {bundle:g}s}}
+channels: {{mail: {{notifier: webhook, url: "http://127.0.0.1:{pager}/{{address}}", timeout: 10s}}}}
+"""
+
+FIRST_WITHIN: Final = 30.0
+RSS_MB: Final = 300
+
+
+class Target:
+    """Takes every connection and lets it go; when it is closed, all are refused."""
+
+    def __init__(self, port: int = 0) -> None:
+        self._socket = socket.create_server(("127.0.0.1", port), backlog=4096)
+        self.port = self._socket.getsockname()[1]
+        self._thread = Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        with suppress(OSError):
+            while True:
+                self._socket.accept()[0].close()
+
+    def close(self) -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._thread.join(5)
+        self._socket.close()
+
+
+@contextmanager
+def storm(home: Path, group_by: str) -> Iterator[tuple[Nightbell, Target, Providers]]:
+    """Run a daemon whose every check has worked."""
+    target = Target()
+    names = [f"c{number}" for number in range(ALERTS)]
+    with Providers(home / "providers") as providers:
+        config = CONFIG.format(
+            every=EVERY, group_by=group_by, bundle=BUNDLE, pager=providers.ports["pager"],
+            checks="".join(f"  {name}: tcp://127.0.0.1:{target.port}\n" for name in names),
+            services=f"shop: {{title: Shop, checks: [{', '.join(names)}]}}" if group_by == "service" else "",
+        )  # fmt: skip
+        daemon = Nightbell(home / "daemon", config)
+        try:
+            daemon.start(within=120)
+            until(
+                lambda: all_have_worked(daemon),
+                within=10 * EVERY + 60,
+                why="all have worked",
+                look_every=EVERY / 5,
+            )
+            yield daemon, target, providers
+        finally:
+            daemon.close()
+
+
+def ask(daemon: Nightbell, path: str) -> Any:
+    """Return an answer of the API, however long it is."""
+    request = Request(f"http://127.0.0.1:{daemon.internal}/api/v1/{path}")
+    request.add_header("Authorization", f"Bearer {daemon.token}")
+    with urlopen(request, timeout=60) as answer:
+        return json.load(answer)
+
+
+def pages_of(daemon: Nightbell, path: str) -> Iterator[list[dict[str, Any]]]:
+    """Return a list of the API, a thousand at a time."""
+    cursor = ""
+    while True:
+        answer = ask(daemon, f"{path}limit=1000{cursor}")
+        yield answer["items"]
+        if not answer.get("next"):
+            return
+        cursor = f"&cursor={answer['next']}"
+
+
+def all_have_worked(daemon: Nightbell) -> bool:
+    return all(one["outcome"] == "up" for some in pages_of(daemon, "checks?") for one in some)
+
+
+def opened(daemon: Nightbell) -> int:
+    """Return how many incidents there are: they are numbered."""
+    return max((int(one["id"][4:]) for one in ask(daemon, "incidents?limit=1")["items"]), default=0)
+
+
+def waiting(daemon: Nightbell) -> bool:
+    """Tell whether a page is still to be sent."""
+    return any(
+        ask(daemon, f"notifications?kind=page&state={state}&limit=1")["items"]
+        for state in ("pending", "sending")
+    )
+
+
+def peak(daemon: Nightbell) -> float:
+    """Return the most memory the daemon ever held, in MB."""
+    text = Path(f"/proc/{daemon.pid}/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+)", text)[1]) / 1024  # type: ignore[index]
+
+
+def pages(providers: Providers, kind: str = "page") -> list[Message]:
+    return [one for one in messages(providers.receipts()) if one.kind == kind]
+
+
+def page_states(daemon: Nightbell) -> Counter[str]:
+    """Count all recorded pages by state."""
+    return Counter(one["state"] for some in pages_of(daemon, "notifications?kind=page&") for one in some)
+
+
+def gaps(told: Sequence[Message]) -> list[float]:
+    """Return the times between one page to a person and the next, in seconds."""
+    return [
+        after.at - before.at
+        for person in PEOPLE
+        for before, after in pairwise(one for one in told if one.to == person)
+    ]
+
+
+def test_ten_thousand_alerts_of_one_cause_are_one_incident_and_one_page_each(
+    tmp_path: Path, figures: Any
+) -> None:
+    with storm(tmp_path, "service") as (daemon, target, providers):
+        target.close()
+        began = time.time()
+        until(lambda: pages(providers), within=FIRST_WITHIN + EVERY, why="a first page")
+        until(lambda: len(ask(daemon, "incidents/INC-1")["alerts"]) == ALERTS, within=120 + EVERY, why="all fire",
+              look_every=EVERY / 5)  # fmt: skip
+        fired = time.time() - began
+        time.sleep(2 * BUNDLE if NIGHTLY else 1)
+        told = pages(providers)
+        figures.record(
+            f"{ALERTS} alerts of one cause", n=ALERTS, incidents=len(daemon.items("incidents")), pages=len(told),
+            first_page=f"{told[0].at - began:.1f} s", all_fired=f"{fired:.1f} s", rss_mb=round(peak(daemon)),
+        )  # fmt: skip
+        assert [one["id"] for one in daemon.items("incidents")] == ["INC-1"]
+        assert Counter(one.to for one in told) == dict.fromkeys(PEOPLE, 1)
+        assert told[0].at - began <= FIRST_WITHIN
+        assert peak(daemon) <= RSS_MB
+
+
+def test_ten_thousand_causes_are_one_page_to_a_person_in_a_minute(tmp_path: Path, figures: Any) -> None:
+    with storm(tmp_path, "check") as (daemon, target, providers):
+        target.close()
+        began = time.time()
+        until(lambda: pages(providers), within=FIRST_WITHIN + EVERY, why="a first page")
+        until(lambda: opened(daemon) >= ALERTS, within=240, why="all incidents open", look_every=EVERY / 20)
+        all_open = time.time() - began
+        until(
+            lambda: not waiting(daemon), within=4 * BUNDLE + 60, why="all pages are delivered", look_every=0.5
+        )
+        delivered = time.time() - began
+        states = page_states(daemon)
+        told = pages(providers)
+        figures.record(
+            f"{ALERTS} causes at once", n=ALERTS, incidents=opened(daemon), pages=len(told),
+            all_open=f"{all_open:.1f} s",
+            first_page=f"{told[0].at - began:.1f} s", delivered=f"{delivered:.1f} s", rss_mb=round(peak(daemon)),
+            shortest_gap=f"{min(gaps(told)):.1f} s",
+        )  # fmt: skip
+        assert states == {"accepted": 2 * ALERTS}
+        assert min(gaps(told)) >= BUNDLE - 0.2
+        assert told[0].at - began <= FIRST_WITHIN
+        assert peak(daemon) <= RSS_MB
