@@ -22,15 +22,19 @@ if not NIGHTLY:
 def test_a_storm_of_kills_loses_no_page(lane: str, seed: str, tmp_path: Path, figures: Any) -> None:
     bundle = lane.split("-", maxsplit=1)[0]
     with Storm(tmp_path, seed, bundle=bundle) as storm:
-        storm.begin(rough=True)
+        storm.begin(rough=True, latency=(0.0, 0.3))
         while len(storm.ends) < KILLS:
             if storm.dice.random() < 0.2:  # while it starts
                 storm.kill()
                 storm.daemon.spawn()
                 time.sleep(storm.dice.uniform(0, 0.5))
                 storm.kill(starting=True)
-            else:  # memoryless: every phase is met
-                time.sleep(storm.dice.expovariate(1 / 0.4))
+            elif storm.dice.random() < 0.5:  # memoryless: every phase is met
+                time.sleep(storm.dice.expovariate(1 / 0.6))
+                storm.kill()
+            else:  # while a provider has taken what it has not answered yet, where there is one
+                storm.await_sending(within=2)
+                time.sleep(storm.dice.uniform(0, 0.1))
                 storm.kill()
             storm.daemon.start(within=60)
         storm.drain()

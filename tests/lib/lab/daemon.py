@@ -76,6 +76,10 @@ class Nightbell:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def stop(self, *, within: float = 15) -> int:
         assert self._process is not None
         self._process.terminate()

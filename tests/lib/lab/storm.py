@@ -213,6 +213,15 @@ class Storm:
         self.daemon.kill()
         self.ends.append(End(at, sending(self.daemon.state), starting))
 
+    def await_sending(self, *, within: float) -> bool:
+        """Wait until a provider has taken a message it has not answered yet; False where none has in time."""
+        end = time.monotonic() + within
+        while time.monotonic() < end:
+            if self.providers.unanswered():
+                return True
+            time.sleep(0.02)
+        return False
+
     def stop(self) -> float:
         """End the daemon as an operator does; return the seconds it took."""
         at = time.time()
