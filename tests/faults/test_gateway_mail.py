@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Coroutine, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
 
+import psutil
 import pytest
 
 from alerting.notification import Reason
 from alerting.notifiers.smtp import Smtp
 from lab.exim import Exim
-from lab.messages import ACK, a_message, accepted, refusal
+from lab.messages import ACK, a_message, accepted, eventually, refusal
 from lab.outage import Outage
 from lab.wait import until
+
+T = TypeVar("T")
 
 USERS = {"nb": "canary-pw", "li": "x"}
 
@@ -44,6 +48,21 @@ def channel(server: Exim, password: str = "canary-pw", **more: str) -> str:
                            for name, value in options.items()) + "}"  # fmt: skip
 
 
+def run(server: Exim, sending: Coroutine[Any, Any, T]) -> T:
+    """Return what came of it once the connection is closed: the farewell of TLS outlives the send."""
+
+    async def scene() -> T:
+        mine = psutil.Process()
+        try:
+            return await sending
+        finally:
+            await eventually(
+                lambda: not [one for one in mine.net_connections("tcp") if one.raddr[1:] == (server.port,)]
+            )
+
+    return asyncio.run(scene())
+
+
 def lines_of(text: str) -> list[str]:
     return [line for line in text.splitlines() if line]
 
@@ -51,7 +70,7 @@ def lines_of(text: str) -> list[str]:
 def test_a_real_server_takes_a_page_encrypted_and_logged_in_and_delivers_it_unchanged(exim: Exim) -> None:
     text = f"{a_message().text}\n.\n..\n. dot\n" + "y" * 2000 + "\n结束"
     message = a_message(dedup_key="N-1.real", text=text)
-    receipt = asyncio.run(accepted(towards(exim), message))
+    receipt = run(exim, accepted(towards(exim), message))
     [mail] = until(lambda: _by_key(exim, "N-1.real"), within=10, why=exim.log())
 
     assert mail["Subject"] == message.title
@@ -85,7 +104,7 @@ def _by_key(server: Exim, key: str) -> list[Any]:
 def test_what_a_real_server_refuses_is_refused_for_good(
     exim: Exim, options: dict[str, Any], message: dict[str, Any], reason: Reason, code: str
 ) -> None:
-    error = asyncio.run(refusal(towards(exim, **options), a_message(dedup_key="N-2.refused", **message)))
+    error = run(exim, refusal(towards(exim, **options), a_message(dedup_key="N-2.refused", **message)))
     assert (error.reason, error.retry, error.ambiguous) == (reason, False, False)
     assert code in error.message
     assert "canary" not in error.message
@@ -93,19 +112,19 @@ def test_what_a_real_server_refuses_is_refused_for_good(
 
 
 def test_a_real_server_whose_authority_we_do_not_believe_gets_nothing(exim: Exim) -> None:
-    error = asyncio.run(refusal(towards(exim, ca=None), a_message(dedup_key="N-3.tls")))
+    error = run(exim, refusal(towards(exim, ca=None), a_message(dedup_key="N-3.tls")))
     assert (error.reason, error.retry, error.ambiguous) == (Reason.TLS, True, False)
     assert "N-3.tls" not in exim.log()
 
 
 def test_where_encryption_is_stripped_nothing_is_said_in_the_clear() -> None:
     with Exim(users=USERS, offer_tls=False) as server:
-        error = asyncio.run(refusal(towards(server)))
+        error = run(server, refusal(towards(server)))
         assert (error.reason, error.retry, error.ambiguous) == (Reason.TLS, True, False)
         assert server.mails() == []
 
 
-def test_a_page_passes_a_real_greylist_is_delivered_once_and_its_link_works(tmp_path: Any) -> None:
+def test_a_page_passes_a_real_greylist_is_delivered_once_and_its_link_works(tmp_path: Path) -> None:
     """First by a channel whose password is wrong: that must not cost the page its way."""
     with Exim(users=USERS, greylist=True) as server:
         channels = {"locked": channel(server, "canary-no"), "mail": channel(server)}
