@@ -143,11 +143,15 @@ class Delivery:
         claiming, self._claiming = self._claiming, None
         rows = claiming.result()
         answered = self._begin_claimed(rows)
-        if answered:
-            await self._store.record(Changes(receipts=tuple(answered)))
+        try:
+            async with asyncio.timeout(STORE_ANSWERS):
+                if answered:
+                    await self._store.record(Changes(receipts=tuple(answered)))
+                due = None if len(rows) >= most else await self._store.next_due(now, _full(self._room()))
+        except TimeoutError:
+            return TRY_AGAIN
         if len(rows) >= most:
             return 0
-        due = await self._store.next_due(now, _full(self._room()))
         pause = LOOK if due is None else (due - self._clock.now()).total_seconds()
         return min(LOOK, max(0.01, min(pause, self._next_token())))
 
@@ -206,7 +210,7 @@ class Delivery:
 
     def _room(self) -> dict[str, int]:
         """Return by channel how many more sends may begin."""
-        busy = Counter(leaving.channel for leaving in self._sending.values())
+        busy = Counter(leaving.channel for leaving in self._sending.values() if not leaving.over)
         room = {name: one.parallel - busy[name] for name, one in self._world.config.channels.items()}
         now = self._time()
         return room | {
@@ -254,6 +258,8 @@ class Delivery:
 
     async def _deliver(self, leaving: Leaving) -> None:
         receipts = await self._sender.attempt(leaving)
+        leaving.over = True
+        self._woken.set()
         if not leaving.tried:
             self._pay(leaving.channel, -1)
         self._tell(leaving.channel, receipts)

@@ -19,6 +19,8 @@ class Leaving:
     """Why rows are left out of the message, by their ids."""
     tried: bool = False
     """True once the provider was tried."""
+    over: bool = False
+    """True once its fate is known: it takes no room on its channel while that is booked."""
     marks: list[str] = field(default_factory=list)
     """Marks to be cleared once what came of it is on the disk."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from alerting.notification import Kind, Reason
 from alerting.notifiers.api import Accepted, Message, Progress
-from lab.core_outbox import ACCEPTED, failing, providers
+from lab.core_outbox import ACCEPTED, due, failing, providers, queue
 from lab.core_virtual import virtually
 from lab.core_world import Core, core, passes, until, within
 from probes.sample import Outcome
@@ -115,3 +115,21 @@ def test_a_page_sent_from_memory_before_a_crash_is_called_a_repeat(tmp_path: Pat
             assert "may be a repeat" in again.text
 
     virtually(story)
+
+
+def test_receipts_that_wait_for_a_store_that_hangs_take_no_room_on_their_channel(tmp_path: Path) -> None:
+    async def story(here: Core) -> None:
+        rows = [due(number) for number in range(1, 7)]
+        await queue(here, *rows)
+        claimed = await here.store.claim("me", here.clock.now(), timedelta(minutes=5), 6)
+        here.store.open.clear()
+        for row in claimed:
+            here.delivery._begin([row])
+        await until(lambda: len(here.providers["sms"].took) == 6)
+        assert here.delivery._room()["sms"] == 2
+        assert len(here.delivery.under_way()) == 6, "nobody takes them for forgotten meanwhile"
+        here.store.open.set()
+        await here.becomes("N-6", ACCEPTED)
+        await until(lambda: not here.delivery.under_way())
+
+    within(tmp_path, story, sending=False, parallel=2)
