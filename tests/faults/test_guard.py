@@ -205,8 +205,8 @@ def test_a_process_that_is_stopped_gives_no_sign_of_life_until_it_goes_on(
 
 STANDSTILLS: Final = {
     "the claims fail": ("claim.done:raise=1000000", 0.0, 0.0),
-    "the scheduler stands still": ("sample.judged:pause=8", 8.0, NOTICED),
-    "the sender stands still": ("send.begin@heartbeat:pause=8", 8.0, NOTICED),
+    "the loop stands still, a beat just begun": ("input.taken@Beat:pause=8", 8.0, NOTICED),
+    "the loop stands still, a beat just to be sent": ("send.begin@heartbeat:pause=8", 8.0, NOTICED),
     "the store hangs": ("record.begin:pause=40", 40.0, 27.0),
 }
 """What is done to a daemon, for how long it stands still by itself, and when the watchdog is fed no more (0: it is)."""
