@@ -168,7 +168,10 @@ class App:
     async def take_over(self) -> None:
         """Begin with what a former process left: unfinished sends, and checks the plan no longer has."""
         marks = self.delivery.marks
-        left = left_by(await self.store.interrupted(), self.state, marks.found)
+        sending: list[Notification] = []
+        with suppress(StoreError):  # said already: nothing could be loaded either
+            sending = await self.store.interrupted()
+        left = left_by(sending, self.state, marks.found)
         count = len(left.notifications) + len(left.unsent)
         reached(Landmark.TAKE_OVER, str(count))
         if count:
@@ -177,10 +180,16 @@ class App:
                 count,
                 len(left.unsent),
             )
-            await self.submit(left)
+            await self._take_up(left)
         marks.begin()
-        await self.submit(Reloaded())
-        await self.submit(Tick())
+        await self._take_up(Reloaded())
+        await self._take_up(Tick())
+
+    async def _take_up(self, given: Input) -> None:
+        try:
+            await self.submit(given)
+        except StoreError as problem:
+            log.error("what the start changes is recorded later: %s", problem)  # noqa: TRY400 - one line
 
     async def reload(self, loader: Callable[[], Config]) -> None:
         """Build the new configuration whole, then swap; a bad file changes nothing."""

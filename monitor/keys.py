@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
 import secrets
 from pathlib import Path
@@ -9,45 +11,102 @@ from typing import Final
 
 from monitor.store.errors import StoreError
 from monitor.store.thread import StoreThread
-from monitor.store.tokens import new_token
+from monitor.store.tokens import digest, new_token
+
+log = logging.getLogger("nightbell")
 
 KEY_BYTES: Final = 32
+TOKEN_MAX: Final = 200
 ACK_KEY: Final = "ack.key"
 ADMIN_TOKEN: Final = "admin.token"  # noqa: S105 - a file name
+RETRY_SECONDS: Final = 1.0
 
 
-def ack_key(state_dir: Path) -> bytes:
-    """Return the key that signs acknowledgement links; make it on the first start.
+class Secrets:
+    """The key that signs acknowledgement links, and the administrator's token.
 
-    Raises StoreError where it cannot be read or written, or is not one of ours.
+    A key that cannot be read or written is made in memory: links then work until the next start. What cannot be
+    written now is tried again.
     """
-    path = state_dir / ACK_KEY
-    try:
-        if not path.exists():
-            write_secret(path, secrets.token_bytes(KEY_BYTES))
-        key = path.read_bytes()
-    except OSError as cause:
-        raise StoreError(f"cannot use {path.name} in the state directory: {cause.strerror}") from cause
-    if len(key) != KEY_BYTES:
-        raise StoreError(f"cannot use {path.name} in the state directory: it is not {KEY_BYTES} bytes long")
-    return key
 
+    def __init__(self, state_dir: Path, store: StoreThread) -> None:
+        """Read the key, or make one. Raises StoreError where the file is none of ours."""
+        self.troubles: dict[str, str] = {}
+        """What is not in its place, by file name, in words for people."""
+        self._state_dir = state_dir
+        self._store = store
+        self._written = True
+        self.ack_key = self._read_key()
 
-async def admin_token(state_dir: Path, store: StoreThread) -> None:
-    """Make the administrator's token on the first start, and again where its file was removed.
+    def _read_key(self) -> bytes:
+        try:
+            key = (self._state_dir / ACK_KEY).read_bytes()
+        except FileNotFoundError:
+            self._written = False
+            return secrets.token_bytes(KEY_BYTES)
+        except OSError as cause:
+            self._fail(ACK_KEY, cause, ": links in pages work until the next start only")
+            return secrets.token_bytes(KEY_BYTES)
+        if len(key) != KEY_BYTES:
+            raise StoreError(f"cannot use {ACK_KEY} in the state directory: it is not {KEY_BYTES} bytes long")
+        return key
 
-    Raises StoreError where it cannot be written.
-    """
-    path = state_dir / ADMIN_TOKEN
-    if path.exists():
-        return
-    text, digest = new_token()
-    await store.revoke_token("admin")
-    await store.add_token("admin", "admin", digest)
-    try:
-        write_secret(path, text.encode() + b"\n")
-    except OSError as cause:
-        raise StoreError(f"cannot use {path.name} in the state directory: {cause.strerror}") from cause
+    async def settle(self) -> bool:
+        """Put in their places what is not there yet; False where something is left to be tried again."""
+        return self._settle_key() & await self._settle_token()
+
+    async def keep_settling(self, troubles: dict[str, str]) -> None:
+        """Settle once a second until all is done, keeping `troubles` up to date."""
+        while not await self.settle():
+            self.tell(troubles)
+            await asyncio.sleep(RETRY_SECONDS)
+        self.tell(troubles)
+
+    def tell(self, troubles: dict[str, str]) -> None:
+        """Say in `troubles` what is not in its place."""
+        if self.troubles:
+            troubles["secrets"] = "; ".join(self.troubles.values())
+        else:
+            troubles.pop("secrets", None)
+
+    def _settle_key(self) -> bool:
+        if not self._written:
+            try:
+                write_secret(self._state_dir / ACK_KEY, self.ack_key)
+            except OSError as cause:
+                self._fail(ACK_KEY, cause, ": until it can be, links in pages work until the next start only")
+                return False
+            self._written = True
+            self.troubles.pop(ACK_KEY, None)
+        return True
+
+    async def _settle_token(self) -> bool:
+        """Make the token on the first start, and again where its file was removed; know it again in a fresh store."""
+        path = self._state_dir / ADMIN_TOKEN
+        try:
+            text = path.read_text("utf-8")[:TOKEN_MAX].strip() if path.exists() else ""
+            if text and not await self._store.tokens_given():
+                await self._store.add_token("admin", "admin", digest(text))
+            elif not text:
+                text, fingerprint = new_token()
+                await self._store.revoke_token("admin")
+                await self._store.add_token("admin", "admin", fingerprint)
+                write_secret(path, text.encode() + b"\n")
+        except (OSError, ValueError) as cause:
+            self._fail(ADMIN_TOKEN, cause)
+            return False
+        except StoreError as cause:
+            self._fail(ADMIN_TOKEN, cause)
+            return not cause.fault.passing
+        self.troubles.pop(ADMIN_TOKEN, None)
+        return True
+
+    def _fail(self, name: str, cause: Exception, so: str = "") -> None:
+        words = cause.strerror if isinstance(cause, OSError) else cause
+        line = f"cannot use {name} in the state directory: {words}{so}"
+        if self.troubles.get(name) != line:
+            log.critical("%s", line)
+        self.troubles[name] = line
 
 
 def write_secret(path: Path, content: bytes) -> None:

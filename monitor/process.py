@@ -18,7 +18,8 @@ from typing import Any, Final
 from config.model import Config
 from monitor.app import App
 from monitor.clock import Clock, SystemClock
-from monitor.keys import ack_key, admin_token
+from monitor.daemon import Vitals
+from monitor.keys import Secrets
 from monitor.store.errors import StoreError
 from monitor.store.thread import StoreThread
 from monitor.systemd import notify
@@ -42,11 +43,14 @@ async def serve(loader: Callable[[], Config], clock: Clock) -> None:
         store = StoreThread(config.store, config.state_dir)
         await store.open()
         stack.push_async_callback(store.close)
-        key = ack_key(config.state_dir)
-        await admin_token(config.state_dir, store)
         state = await store.load(clock.now())
+        store.remember(state)
+        secrets = Secrets(config.state_dir, store)
+        settled = await secrets.settle()
 
-        app = App(config, state, store, clock, key)
+        app = App(config, state, store, clock, secrets.ack_key)
+        _watch_store(store, app.vitals)
+        secrets.tell(app.vitals.troubles)
         stack.callback(app.executors.close)
         stack.push_async_callback(partial(_close_channels, app))
         servers = Servers(app)
@@ -64,6 +68,8 @@ async def serve(loader: Callable[[], Config], clock: Clock) -> None:
                 tasks.create_task(app.rounds.run(), name="rounds"),
                 tasks.create_task(_reloads(app, servers, hangup, loader), name="reload"),
             ]
+            if not settled:
+                running.append(tasks.create_task(secrets.keep_settling(app.vitals.troubles), name="secrets"))
             app.vitals.ready = True
             _say_ready(servers.addresses())
             _keep_what_stays()
@@ -79,6 +85,19 @@ async def serve(loader: Callable[[], Config], clock: Clock) -> None:
             if app.retiring:
                 await asyncio.wait(app.retiring, timeout=1)
             running[0].cancel()
+
+
+def _watch_store(store: StoreThread, vitals: Vitals) -> None:
+    """Have what the store cannot do and what it has lost among the troubles; a loss until the next start."""
+
+    def lost(words: str) -> None:
+        vitals.troubles["state"] = words
+
+    store.on_loss = lost
+    for words in store.losses:
+        lost(words)
+    if store.problem is not None:
+        vitals.troubles["store"] = str(store.problem)
 
 
 async def _close_channels(app: App) -> None:

@@ -102,11 +102,15 @@ class SelfWatch:
 
     async def _prove_store(self) -> None:
         try:
-            await self._store.check(self._clock.now())
+            scarce = await self._store.check(self._clock.now())
         except StoreError as problem:
             self._vitals.troubles["store"] = str(problem)
         else:
             self._vitals.troubles.pop("store", None)
+            if scarce:
+                self._vitals.troubles["disk"] = scarce
+            else:
+                self._vitals.troubles.pop("disk", None)
 
     async def _pass_time(self) -> None:
         try:

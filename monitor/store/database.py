@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Self
 
@@ -13,8 +15,9 @@ import sqlalchemy as sa
 
 from monitor.landmark import Landmark, reached
 from monitor.store import dialect
+from monitor.store.aside import first_numbers, kept_aside
 from monitor.store.errors import Fault, StoreError
-from monitor.store.schema import HEAD, make
+from monitor.store.schema import HEAD, NUMBERS, make, meta
 
 CHECK_SECONDS: Final = 0.2
 """How long the file is looked over for damage at start; a bigger one is trusted until it fails."""
@@ -23,12 +26,14 @@ CHECK_SECONDS: Final = 0.2
 class Database:
     """One database, used by one thread at a time."""
 
-    def __init__(self, url: sa.URL) -> None:
-        """Make the engine; nothing is opened yet."""
+    def __init__(self, url: sa.URL, read: str = "") -> None:
+        """Make the engine; nothing is opened yet. `read` says how a file is opened that cannot be written."""
         path = dialect.file_of(url)
         self.name = dialect.shown(url)
         self.path = Path(path) if path else None
-        self._reader = dialect.make_engine(url)
+        self.only_read: StoreError | None = None
+        """Why it can only be read; None where it can be written."""
+        self._reader = dialect.make_engine(url, read)
         self._writer = self._reader.execution_options(**dialect.WRITES)
         self._file: tuple[int, int] | None = None
 
@@ -54,20 +59,35 @@ class Database:
         self._file = self._identity()
         return self
 
+    @classmethod
+    def open_to_read(cls, url: sa.URL, how: str, problem: StoreError) -> Self:
+        """Open a file that cannot be written because of `problem`, which is what every write raises."""
+        self = cls(url, how)
+        self.only_read = problem
+        try:
+            self._look_over()
+            self._expect_tables()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
     @property
     def dialect(self) -> str:
         """Return `sqlite` or `postgresql`."""
         return self._reader.dialect.name
 
     @contextlib.contextmanager
-    def read(self, what: str) -> Iterator[sa.Connection]:
-        """Look in one consistent snapshot. `what` ends the sentence "cannot …"."""
-        with self.said(what), self._reader.begin() as connection:
+    def read(self, what: str, refused: Fault = Fault.REFUSED) -> Iterator[sa.Connection]:
+        """Look in one consistent snapshot. `what` ends the sentence "cannot …"; a value nobody can use is `refused`."""
+        with self.said(what, refused), self._reader.begin() as connection:
             yield connection
 
     @contextlib.contextmanager
     def write(self, what: str) -> Iterator[sa.Connection]:
         """Do all of it, durably, or (StoreError) nothing."""
+        if self.only_read is not None:
+            raise self.only_read.again()
         self.verify()
         with self.said(what), self._writer.begin() as connection:
             yield connection
@@ -80,18 +100,26 @@ class Database:
                 f"cannot use {self.name}: the file was removed or replaced", fault=Fault.IO, path=self.path
             )
 
+    def write_back(self) -> None:
+        """Have SQLite write its log back into the file."""
+        with self.said("write back"), self._reader.connect() as connection:
+            driver = connection.connection.driver_connection  # outside of any transaction
+            assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - for the type checker
+            driver.execute("PRAGMA wal_checkpoint").fetchall()
+
     def close(self) -> None:
         """Close the connection; SQLite writes its log back then."""
         self._reader.dispose()
 
     @contextlib.contextmanager
-    def said(self, what: str) -> Iterator[None]:
-        """Turn whatever goes wrong inside into one StoreError."""
+    def said(self, what: str, refused: Fault = Fault.REFUSED) -> Iterator[None]:
+        """Turn whatever goes wrong inside into one StoreError. A value nobody can use is `refused`."""
         try:
             yield
         except (sa.exc.SQLAlchemyError, sqlite3.Error, OSError, ValueError, TypeError, OverflowError) as err:
             fault, words = dialect.fault_of(err)
-            if fault in (Fault.IO, Fault.CORRUPT, Fault.UNREACHABLE):
+            fault = refused if fault is Fault.REFUSED else fault
+            if fault in (Fault.IO, Fault.READ_ONLY, Fault.CORRUPT, Fault.UNREACHABLE):
                 self._reader.dispose()  # the next one begins with a connection of its own
             raise StoreError(f"cannot {what} {self.name}: {words}", fault=fault, path=self.path) from err
 
@@ -114,7 +142,7 @@ class Database:
             assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - for the type checker
             driver.set_progress_handler(lambda: int(time.monotonic() > until), 10_000)
             try:
-                found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+                found = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar()
             except sa.exc.OperationalError as err:
                 if getattr(err.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_INTERRUPT:
                     raise
@@ -146,11 +174,18 @@ class Database:
         if found is None and self.path is not None and self._bare():
             with self.write("make") as connection:
                 make(connection)
+                if kept_aside(self.path):  # numbers were given that nobody knows any more
+                    numbers = json.dumps(first_numbers(datetime.now(UTC)))
+                    connection.execute(meta.insert().values(key=NUMBERS, value=numbers))
             return
         from monitor.store.migrate import migrate
 
         with self.write("migrate") as connection:
             migrate(connection)
+
+    def _expect_tables(self) -> None:
+        if self._version() is None:
+            raise StoreError(f"cannot read {self.name}: it is empty", path=self.path)
 
     def _bare(self) -> bool:
         with self.read("open") as connection:

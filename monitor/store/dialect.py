@@ -32,7 +32,10 @@ _PRAGMAS: Final = (
     "foreign_keys = ON",
     "cell_size_check = ON",
     "journal_size_limit = 67108864",  # bytes: a storm's log shrinks again
+    "temp_store = MEMORY",  # a full /tmp is no reason to fail
 )
+
+_READS: Final = (f"busy_timeout = {int(BUSY_SECONDS * 1000)}", "cell_size_check = ON", "query_only = ON")
 
 _POSTGRESQL: Final = {
     "connect_timeout": 3,
@@ -95,10 +98,11 @@ def file_of(url: sa.URL) -> str | None:
     return url.database if url.get_backend_name() == "sqlite" else None
 
 
-def make_engine(url: sa.URL) -> sa.Engine:
+def make_engine(url: sa.URL, read: str = "") -> sa.Engine:
     """Make the engine: one connection, opened when first needed and again after it broke.
 
-    Documents go through as the text they are.
+    Documents go through as the text they are. `read` says how a file is opened only to be read: `mode=ro`, or
+    `mode=ro&immutable=1` where not even its logs can be used.
     """
     shared: dict[str, Any] = {
         "poolclass": QueuePool,
@@ -111,7 +115,7 @@ def make_engine(url: sa.URL) -> sa.Engine:
     path = file_of(url)
     if path is None:
         return sa.create_engine(url, connect_args=_POSTGRESQL, pool_pre_ping=True, **shared)
-    engine = sa.create_engine("sqlite://", creator=_connector(Path(path)), **shared)
+    engine = sa.create_engine("sqlite://", creator=_connector(Path(path), read), **shared)
     sa.event.listen(engine, "begin", _begin)
     return engine
 
@@ -170,16 +174,16 @@ def _as_is(text: Any) -> Any:
     return text
 
 
-def _connector(path: Path) -> Callable[[], sqlite3.Connection]:
+def _connector(path: Path, read: str) -> Callable[[], sqlite3.Connection]:
     # mode=rw: should the file vanish under us, an empty new one must not be taken for it.
-    uri = f"file:{quote(str(path.absolute()))}?mode=rw"
+    uri = f"file:{quote(str(path.absolute()))}?{read or 'mode=rw'}"
 
     def connect() -> sqlite3.Connection:
         connection = sqlite3.connect(
             uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
         try:
-            for pragma in _PRAGMAS:
+            for pragma in _READS if read else _PRAGMAS:
                 connection.execute(f"PRAGMA {pragma}")
         except BaseException:
             connection.close()

@@ -6,6 +6,7 @@ import functools
 import logging
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any, Final, TypeVar, cast
 
 import sqlalchemy as sa
@@ -118,6 +119,8 @@ def _notification(record: Notification) -> Row:
         "detail": record.detail[:DETAIL_MAX],
         "provider_id": "",
         "bundle": record.bundle or None,
+        "owner": None,
+        "lease_until": None,
     }
 
 
@@ -167,6 +170,12 @@ SHELVES: Final[Mapping[type, Shelf]] = {
 }
 
 
+class _Raw(sa.types.UserDefinedType[object]):
+    """A value as the driver gives it."""
+
+    cache_ok = True
+
+
 def to_row(record: Document) -> Row:
     """Turn a record into its row; raise StoreError for one that holds what no document can."""
     kind = type(record)
@@ -195,16 +204,24 @@ def from_row(kind: type[D], row: sa.Row[Any]) -> D:
     except ValidationError as err:
         where = ", ".join(".".join(map(str, error["loc"])) for error in err.errors()[:3])
         raise ValueError(f"cannot read {kind.__name__.lower()} {row.id}: {where or 'no document'}") from None
+    if record is None or record.id != row.id:
+        raise ValueError(f"cannot read {kind.__name__.lower()} {row.id}: it holds another's document")
     if isinstance(record, Notification):
         record = replace(
             record,
             state=NotificationState(row.state),
-            attempts=row.attempts,
-            not_before=row.not_before,
+            attempts=int(row.attempts),
+            not_before=_instant(row.not_before),
             reason=Reason(row.reason) if row.reason else None,
-            detail=row.detail,
+            detail=str(row.detail),
         )
     return cast("D", record)
+
+
+def _instant(stored: object) -> datetime:
+    """Read a time as the driver gives it: so one that makes no sense spoils its own row alone."""
+    found = stored if isinstance(stored, datetime) else datetime.fromisoformat(str(stored))
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def readable(kind: type[D], rows: Iterable[sa.Row[Any]]) -> tuple[list[D], list[str]]:
@@ -224,8 +241,10 @@ def columns(kind: type[D]) -> tuple[sa.ColumnElement[Any], ...]:
     """Return the columns `from_row` needs."""
     table = SHELVES[kind].table
     if kind is Notification:
-        names = ("id", "body", "state", "attempts", "not_before", "reason", "detail")
-        return tuple(table.c[name] for name in names)
+        names = ("id", "body", "state", "attempts", "reason", "detail")
+        return *(table.c[name] for name in names), sa.type_coerce(table.c.not_before, _Raw).label(
+            "not_before"
+        )
     return table.c.id, table.c.body
 
 

@@ -32,6 +32,11 @@ class Fault(enum.Enum):
     OTHER = "other"
 
     @property
+    def passing(self) -> bool:
+        """True where it may go away by itself, or by what people do to the machine: it is worth trying again."""
+        return self in (Fault.BUSY, Fault.FULL, Fault.READ_ONLY, Fault.IO, Fault.UNREACHABLE)
+
+    @property
     def slow(self) -> bool:
         """True where it took a long wait to learn: to try the next record at once would take as long again."""
         return self in (Fault.BUSY, Fault.UNREACHABLE)
@@ -45,3 +50,7 @@ class StoreError(Exception):
         super().__init__(message)
         self.fault = fault
         self.path = path
+
+    def again(self) -> StoreError:
+        """Return the same once more, to be raised where somebody else asks."""
+        return StoreError(str(self), fault=self.fault, path=self.path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -17,21 +18,36 @@ from alerting.oncall.escalation import Escalation
 from alerting.state import RECOVERIES_KEPT, Proof, Record, Recovery, State
 from alerting.tickets.ticket import Ticket
 from monitor.store.documents import SHELVES, columns, readable
-from monitor.store.schema import PENDING, SENDING, escalations, incidents, outbox, recoveries, silences
+from monitor.store.schema import (
+    NUMBERS,
+    PENDING,
+    SENDING,
+    escalations,
+    incidents,
+    meta,
+    outbox,
+    recoveries,
+    silences,
+)
 
 
-def load(connection: sa.Connection, now: datetime) -> State:
-    """Return the state as it was last recorded; what cannot be read is logged and left out."""
+def load(connection: sa.Connection, now: datetime) -> tuple[State, list[str]]:
+    """Return the state as it was last recorded, and the ids of what cannot be read: that is logged and left out."""
     state = State()
+    spoilt: list[str] = []
     for kind, wanted in _wanted(now):
-        found, _ = readable(kind, connection.execute(wanted))
+        found, unread = readable(kind, connection.execute(wanted))
+        spoilt += unread
         state.records[kind].update((record.id, record) for record in found)
     for shelf in SHELVES.values():
         if shelf.prefix:
             highest = connection.execute(sa.select(sa.func.max(shelf.table.c.number))).scalar()
             if highest:
                 state.numbers[shelf.prefix] = highest
-    return state
+    floor = connection.execute(sa.select(meta.c.value).where(meta.c.key == NUMBERS)).scalar()
+    for prefix, number in (json.loads(floor) if floor else {}).items():
+        state.numbers[prefix] = max(number, state.numbers.get(prefix, 0))
+    return state, spoilt
 
 
 def _wanted(now: datetime) -> Iterator[tuple[type[Record], sa.Select[Any]]]:

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 
 from alerting.notification import Kind, Notification, NotificationState, Reason, Receipt
 from monitor.store import dialect
-from monitor.store.documents import DETAIL_MAX, Row, columns, readable
+from monitor.store.claiming import CLAIM, NEXT_DUE
+from monitor.store.documents import DETAIL_MAX, Row, columns, number, priority, readable
 from monitor.store.page import OutboxStats
 from monitor.store.schema import PENDING, SENDING, Utc, outbox, receipts
 
@@ -20,9 +21,6 @@ BEATS_AT_ONCE: Final = 100
 
 _PENDING: Final = outbox.c.state == PENDING
 _SENDING: Final = outbox.c.state == SENDING
-
-
-_EXCLUDED: Final = sa.bindparam("excluded", type_=sa.String(), expanding=True)
 
 
 def _word(name: str) -> sa.BindParameter[str]:
@@ -107,59 +105,6 @@ _SPOILT: Final = (
 )
 
 
-def _waits(state: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
-    """Wrapped, so that rows are found by what else is asked of them."""
-    return sa.func.coalesce(state, "") == PENDING
-
-
-def _due() -> sa.CTE:
-    """Rows to claim. Materialized: a database that ran it twice could hand out more than the limit."""
-    return (
-        sa.select(outbox.c.id, outbox.c.bundle, outbox.c.channel)
-        .where(
-            _PENDING,
-            # Wrapped, so that the index by urgency is taken and only as many rows are read as are wanted.
-            sa.func.coalesce(outbox.c.not_before, _time("now")) <= _time("now"),
-            outbox.c.channel.not_in(_EXCLUDED),
-        )
-        .order_by(outbox.c.priority, outbox.c.not_before, outbox.c.number)
-        .limit(sa.bindparam("most", type_=sa.Integer()))
-        .with_for_update(skip_locked=True)
-        .cte("due")
-        .prefix_with("MATERIALIZED")
-    )
-
-
-def _whole(due: sa.CTE) -> sa.CompoundSelect[str]:
-    """Ids of rows to claim, with those that leave in one message with them."""
-    mate = outbox.alias("mate")
-    together = (
-        sa.select(mate.c.id)
-        .join_from(due, mate, sa.and_(mate.c.bundle == due.c.bundle, mate.c.channel == due.c.channel))
-        .where(_waits(mate.c.state), sa.func.coalesce(mate.c.not_before, _time("now")) <= _time("now"))
-    )
-    return sa.union_all(sa.select(due.c.id), together)
-
-
-CLAIM: Final = (
-    sa.update(outbox)
-    .where(
-        outbox.c.id.in_(_whole(_due())),
-        _waits(outbox.c.state),  # again, for a row that a rival took meanwhile
-    )
-    .values(
-        state=SENDING,
-        attempts=outbox.c.attempts + 1,
-        owner=_word("holder"),
-        lease_until=_time("until"),
-    )
-    .returning(*columns(Notification), outbox.c.priority, outbox.c.number)
-)
-
-NEXT_DUE: Final = sa.select(sa.func.min(outbox.c.not_before)).where(
-    _PENDING, outbox.c.channel.not_in(_EXCLUDED)
-)
-
 _DECIDED: Final = (
     "body",
     "channel",
@@ -241,13 +186,10 @@ class Outbox:
             "holder": owner,
             "until": now + lease,
         }
-        rows = connection.execute(CLAIM, asked).all()
-        claimed, spoilt = readable(
-            Notification, sorted(rows, key=lambda row: (row.priority, row.not_before, row.number))
-        )
+        claimed, spoilt = readable(Notification, connection.execute(CLAIM, asked).all())
         if spoilt:
             connection.execute(_SPOILT, [{"key": key} for key in spoilt])
-        return claimed
+        return sorted(claimed, key=_turn)
 
     def release(self, connection: sa.Connection, claimed: Iterable[Notification]) -> None:
         """Let claimed rows wait again, as if they had not been claimed."""
@@ -276,6 +218,10 @@ class Outbox:
         """Return all attempts at one notification, oldest first."""
         found = connection.execute(_RECEIPTS.order_by(receipts.c.id), {"key": notification})
         return [_receipt(row) for row in found]
+
+
+def _turn(row: Notification) -> tuple[int, datetime, int]:
+    return priority(row), row.not_before, number(row.id, "N")
 
 
 def _changed(row: Row) -> Row:

@@ -203,6 +203,9 @@ meta = sa.Table(
     sa.Column("value", sa.Text, nullable=False),
 )
 
+NUMBERS: Final = "numbers"
+"""Where `meta` holds the numbers to count on from by prefix, whatever the tables hold."""
+
 
 def name_for_postgresql() -> sa.MetaData:
     """Return the tables with what PostgreSQL is told of the partial indexes.

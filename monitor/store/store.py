@@ -14,18 +14,21 @@ from alerting.incidents.incident import Entry
 from alerting.notification import Notification, Receipt
 from alerting.state import Changes, Record, State
 from monitor.landmark import Landmark, reached
-from monitor.store import dialect, lists, loading
+from monitor.store import dialect, lists, loading, rescue, reserve
 from monitor.store.changes import Batch, Writer
 from monitor.store.database import Database
+from monitor.store.documents import Row
 from monitor.store.errors import Fault, StoreError
 from monitor.store.lock import StoreLock
 from monitor.store.outbox import Outbox
 from monitor.store.page import OutboxStats, Page, Token
+from monitor.store.rescue import Claim, Salvage, Snapshot
 from monitor.store.schema import meta, tokens
 from monitor.store.tokens import ROLES
 
 R = TypeVar("R", bound=Record | Entry)
 
+TOKENS_GIVEN: Final = "tokens_given"
 PROOF_SECONDS: Final = 60.0
 """For so long a write proves that the store can be written."""
 
@@ -33,10 +36,14 @@ PROOF_SECONDS: Final = 60.0
 class Store:
     """Records, timeline, outbox, receipts and tokens in one database. Every method raises StoreError."""
 
-    def __init__(self, database: Database, lock: StoreLock) -> None:
-        """Take an open database and the lock that proves we are alone."""
+    def __init__(self, database: Database, lock: StoreLock | None = None) -> None:
+        """Take an open database, and the lock that proves we are alone where it is to be released with it."""
+        self.unread: list[str] = []
+        """What the last load found but could not read."""
         self._lock = lock
         self._database = database
+        self._claims: dict[str, Claim] = {}
+        self._known: tuple[Row, ...] = ()
         self._outbox = Outbox(database.dialect)
         self._writer = Writer(database.dialect, self._outbox)
         self._put_meta = dialect.upsert(meta, database.dialect)
@@ -60,7 +67,8 @@ class Store:
     def close(self) -> None:
         """Close the database, give the lock back. Harmless when done already."""
         self._database.close()
-        self._lock.release()
+        if self._lock is not None:
+            self._lock.release()
 
     @property
     def duplicates(self) -> int:
@@ -73,8 +81,10 @@ class Store:
         That is what is alive, the notifications of incidents not closed, all proofs, the last recoveries of each
         service, silences that end after `now`, and the highest number ever given per prefix.
         """
-        with self._database.read("load from") as connection:
-            return loading.load(connection, now or datetime.now(UTC))
+        with self._database.read("load from", Fault.CORRUPT) as connection:
+            state, self.unread = loading.load(connection, now or datetime.now(UTC))
+            self._known = rescue.all_tokens(connection)
+        return state
 
     def record(self, changes: Changes) -> None:
         """Write `changes` durably, all of them or none: receipts, then records, then the timeline."""
@@ -125,12 +135,16 @@ class Store:
             )
         with self._database.said("claim from"):
             reached(Landmark.CLAIM_DONE, str(len(claimed)))
+        for row in claimed:
+            self._claims[row.id] = Claim(attempt=row.attempts, owner=owner, until=now + lease)
         return claimed
 
     def release(self, claimed: Iterable[Notification]) -> None:
         """Give back claimed notifications no attempt was made with."""
+        given = list(claimed)
         with self._database.write("release in") as connection:
-            self._outbox.release(connection, claimed)
+            self._outbox.release(connection, given)
+        self._through(row.id for row in given)
 
     def next_due(self, now: datetime, exclude_channels: frozenset[str] = frozenset()) -> datetime | None:
         """Return when the first of what is pending may be sent, `now` at the earliest; None where nothing is."""
@@ -187,6 +201,9 @@ class Store:
         row = {"name": name, "role": role, "digest": digest, "created_at": now or datetime.now(UTC)}
         with self._database.write("add a token to") as connection:
             added = connection.execute(self._add_token, row).rowcount
+            connection.execute(self._put_meta, {"key": TOKENS_GIVEN, "value": "yes"})
+            known = rescue.all_tokens(connection)
+        self._known = known
         if not added:
             raise StoreError(f"cannot add token {name!r}: the name is taken", fault=Fault.TAKEN)
 
@@ -207,16 +224,56 @@ class Store:
     def revoke_token(self, name: str) -> bool:
         """Forget a token; False where there was none of that name."""
         with self._database.write("revoke a token in") as connection:
-            return connection.execute(sa.delete(tokens).where(tokens.c.name == name)).rowcount > 0
+            revoked = connection.execute(sa.delete(tokens).where(tokens.c.name == name)).rowcount > 0
+            known = rescue.all_tokens(connection)
+        self._known = known
+        return revoked
 
-    def check(self, now: datetime) -> None:
-        """Prove that the store can be written, by a write where there was none for PROOF_SECONDS."""
+    def tokens_given(self) -> bool:
+        """Return whether this database ever knew a token; a fresh one in a damaged one's place does not."""
+        with self._database.read("read from") as connection:
+            ever = connection.execute(sa.select(meta.c.value).where(meta.c.key == TOKENS_GIVEN)).scalar()
+            return ever is not None or bool(rescue.all_tokens(connection))
+
+    def check(self, now: datetime) -> str:
+        """Prove that the store can be written, by a write where there was none for PROOF_SECONDS.
+
+        Return what people should hear although it works: that the volume is nearly full; else an empty text.
+        """
         self._database.verify()
-        if time.monotonic() - self._proved < PROOF_SECONDS:
-            return
-        with self._database.write("write to") as connection:
-            connection.execute(self._put_meta, {"key": "checked_at", "value": now.isoformat()})
-        self._proved = time.monotonic()
+        if time.monotonic() - self._proved >= PROOF_SECONDS:
+            with self._database.write("write to") as connection:
+                connection.execute(self._put_meta, {"key": "checked_at", "value": now.isoformat()})
+            self._proved = time.monotonic()
+        return reserve.scarce(self._database)
+
+    def reserve(self) -> bool:
+        """Do one step towards the room that a full volume leaves us; return False where nothing is left to do."""
+        with self._database.said("reserve room in"):
+            return reserve.step(self._database)
+
+    def open_incidents(self) -> tuple[str, ...]:
+        """Return the numbers of the incidents that are recorded as open."""
+        return rescue.open_incidents(self._database)
+
+    def salvage(self, snapshot: Snapshot) -> Salvage:
+        """Return what can be had of a damaged store beside the state in memory."""
+        return Salvage(
+            snapshot=snapshot,
+            claims=dict(self._claims),
+            tokens=self._known,
+            lines=tuple(rescue.salvage(self._database, snapshot)),
+        )
+
+    def refill(self, kept: Salvage) -> None:
+        """Write what was kept of a damaged store into this fresh one, in one transaction."""
+        rescue.refill(self._database, self._writer, kept)
+        self._claims = dict(kept.claims)
+        self._known = kept.tokens
+
+    def _through(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            self._claims.pop(key, None)
 
     def _write(self, batches: Sequence[Batch]) -> StoreError | None:
         """Write batches in one transaction; return what went wrong."""
@@ -232,5 +289,6 @@ class Store:
             self._proved = float("-inf")
             return err
         self._writer.duplicates += duplicates
+        self._through(receipt.notification for batch in batches for receipt in batch.receipts)
         self._proved = time.monotonic()
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,9 +14,10 @@ from alerting.notification import Notification, Receipt
 from alerting.state import Changes, Record, State
 from monitor.store.errors import Fault, StoreError
 from monitor.store.page import OutboxStats, Page, Token
-from monitor.store.worker import Job, Recording, Recordings, Stop, Worker
+from monitor.store.worker import Job, Recording, Recordings, Renewal, Stop, Worker
 
 if TYPE_CHECKING:
+    from monitor.store.keeper import Keeper
     from monitor.store.store import Store
 
 T = TypeVar("T")
@@ -31,15 +33,35 @@ class StoreThread:
 
     def __init__(self, url: str, state_dir: Path) -> None:
         """Take the address (`sqlite:////…`); nothing is opened yet."""
+        self.losses: list[str] = []
+        """What of the past is gone or out of reach, in words for people."""
+        self.on_loss: Callable[[str], None] = lambda _: None
+        """Called on the loop with each of them."""
         self._url = url
         self._state_dir = state_dir
+        self._state: State | None = None
         self._worker: Worker | None = None
 
+    @property
+    def problem(self) -> StoreError | None:
+        """Why the store cannot be used just now; it is tried again each second. None where it is open."""
+        keeper = self._worker.keeper if self._worker is not None else None
+        return keeper.problem if keeper is not None else None
+
+    def remember(self, state: State) -> None:
+        """Write what is in `state` by then into a fresh file, should the present one turn out to be damaged."""
+        self._state = state
+
     async def open(self) -> None:
-        """Start the thread and open the store in it. After a failure it may be called again."""
+        """Start the thread and open the store in it. After a failure it may be called again.
+
+        Where the store cannot be opened for a reason that may pass, it is tried again each second: until then
+        `problem` says why, and every method raises it, but for what only reads what can be read.
+        """
         if self.alive():
             return
-        worker = Worker(self._open)
+        loop = asyncio.get_running_loop()
+        worker = Worker(lambda: self._keeper(worker, loop))
         try:
             await worker.start()
         except asyncio.CancelledError:
@@ -60,8 +82,13 @@ class StoreThread:
         return self._worker is not None and self._worker.alive()
 
     async def load(self, now: datetime | None = None) -> State:
-        """Return everything that is still going on; silences that ended before `now` are over."""
-        return await self._ask(lambda store: store.load(now))
+        """Return everything that is still going on; silences that ended before `now` are over.
+
+        What cannot be read is among the `losses`.
+        """
+        answer: asyncio.Future[State] = asyncio.get_running_loop().create_future()
+        self._running().put(Job(work=lambda keeper: keeper.load(now), answer=answer))
+        return await answer
 
     async def record(self, changes: Changes) -> None:
         """Return once `changes` are on the disk, all of them or (StoreError) none."""
@@ -169,16 +196,39 @@ class StoreThread:
         """Return how many notifications were left out since their `dedup_key` was there already."""
         return await self._ask(lambda store: store.duplicates)
 
-    async def check(self, now: datetime) -> None:
-        """Prove that the store can be written (at most one write a minute), else raise StoreError."""
-        await self._ask(lambda store: store.check(now), urgent=True)
+    async def tokens_given(self) -> bool:
+        """Return whether the store ever knew a token; a fresh one in a damaged one's place does not."""
+        return await self._ask(lambda store: store.tokens_given())
 
-    def _open(self) -> Store:
-        from monitor.store.store import (
-            Store,  # SQLAlchemy comes with it: whoever only knows our face is spared it
+    async def check(self, now: datetime) -> str:
+        """Prove that the store can be written (at most one write a minute), else raise StoreError.
+
+        Return what people should hear although it works: that the volume is nearly full; else an empty text.
+        """
+        return await self._ask(lambda store: store.check(now), urgent=True)
+
+    def _keeper(self, worker: Worker, loop: asyncio.AbstractEventLoop) -> Keeper:
+        # SQLAlchemy comes with these: whoever only knows our face is spared it.
+        from monitor.store.keeper import Keeper
+        from monitor.store.rescue import Snapshot
+
+        def renew() -> None:
+            worker.put(Renewal(snapshot=Snapshot.of(self._state or State())))
+
+        def on_loop(what: Callable[[], None]) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to be told
+                loop.call_soon_threadsafe(what)
+
+        return Keeper(
+            self._url,
+            self._state_dir,
+            lost=lambda words: on_loop(lambda: self._lose(words)),
+            ask=lambda: on_loop(renew),
         )
 
-        return Store.open(self._url, self._state_dir)
+    def _lose(self, words: str) -> None:
+        self.losses.append(words)
+        self.on_loss(words)
 
     def _running(self) -> Worker:
         worker = self._worker
@@ -191,13 +241,15 @@ class StoreThread:
         work: Callable[[Store], T],
         *,
         urgent: bool = False,
-        undo: Callable[[Store, Any], None] | None = None,
+        undo: Callable[[Keeper, Any], None] | None = None,
     ) -> T:
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._running().put(Job(work=work, answer=answer, urgent=urgent, undo=undo))
+        self._running().put(
+            Job(work=lambda keeper: keeper.use(work), answer=answer, urgent=urgent, undo=undo)
+        )
         return await answer
 
 
-def _release(store: Store, claimed: list[Notification]) -> None:
+def _release(keeper: Keeper, claimed: list[Notification]) -> None:
     if claimed:
-        store.release(claimed)
+        keeper.use(lambda store: store.release(claimed))

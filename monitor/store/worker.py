@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
 from alerting.state import Changes
 from monitor.store.errors import StoreError
 
 if TYPE_CHECKING:
-    from monitor.store.store import Store
+    from monitor.store.keeper import Keeper
+    from monitor.store.rescue import Snapshot
+
+log = logging.getLogger("nightbell.store")
 
 GROUP_MAX: Final = 1000
 """Changes that share one transaction at most."""
@@ -28,10 +32,10 @@ class Job:
     A job nobody waits for any more is dropped; where it had begun already, `undo` takes its result back.
     """
 
-    work: Callable[[Store], Any]
+    work: Callable[[Keeper], Any]
     answer: asyncio.Future[Any]
     urgent: bool = False
-    undo: Callable[[Store, Any], None] | None = None
+    undo: Callable[[Keeper, Any], None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,13 +54,20 @@ class Recordings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Renewal:
+    """The state in memory, to begin a fresh file with where the old one is damaged."""
+
+    snapshot: Snapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
     """Finish what was handed over before, close the store, end."""
 
     answer: asyncio.Future[Any]
 
 
-Task = Job | Recording | Recordings | Stop
+Task = Job | Recording | Recordings | Renewal | Stop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,14 +77,16 @@ class Answer:
     to: asyncio.Future[Any]
     value: Any = None
     error: BaseException | None = None
-    undo: Callable[[Store, Any], None] | None = None
+    undo: Callable[[Keeper, Any], None] | None = None
 
 
 class Worker:
     """One thread with one store. It sleeps until work comes; all recordings that wait share a transaction."""
 
-    def __init__(self, make: Callable[[], Store]) -> None:
-        """Take what opens the store: called in the thread."""
+    def __init__(self, make: Callable[[], Keeper]) -> None:
+        """Take what makes the store's keeper: called in the thread."""
+        self.keeper: Keeper | None = None
+        """Of the thread; others may look at its `problem`."""
         self._make = make
         self._queue: SimpleQueue[Task] = SimpleQueue()
         self._loop = asyncio.get_running_loop()
@@ -82,6 +95,7 @@ class Worker:
         self._recordings: deque[Recording] = deque()
         self._urgent: deque[Job] = deque()
         self._reads: deque[Job] = deque()
+        self._renewal: Renewal | None = None
         self._stop: Stop | None = None
 
     async def start(self) -> None:
@@ -99,30 +113,45 @@ class Worker:
 
     def _run(self) -> None:
         try:
-            store = self._make()
+            self.keeper = keeper = self._make()
+            keeper.open()
         except BaseException as err:  # whoever awaits it is told, as an executor would
             self._tell(Answer(to=self._opened, error=err))
             return
         self._tell(Answer(to=self._opened))
-        while self._wait():
+        while self._wait(keeper):
             if self._recordings:
-                self._record(store)
+                self._record(keeper)
             while self._urgent:
-                self._do(store, self._urgent.popleft())
+                self._do(keeper, self._urgent.popleft())
             if self._reads:
-                self._do(store, self._reads.popleft())
-        self._finish(store)
+                self._do(keeper, self._reads.popleft())
+            self._tend(keeper)
+        self._finish(keeper)
 
-    def _wait(self) -> bool:
-        """Take over what was handed to us, sleeping where there is nothing to do. False when it is time to end."""
-        idle = not (self._recordings or self._urgent or self._reads)
-        if idle and self._stop is not None:
-            return False
-        if idle or not self._queue.empty():
+    @property
+    def _idle(self) -> bool:
+        return not (self._recordings or self._urgent or self._reads) and self._queue.empty()
+
+    def _wait(self, keeper: Keeper) -> bool:
+        """Take over what was handed to us, sleeping where nothing is to do or due. False when it is time to end."""
+        if self._idle:
+            if self._stop is not None:
+                return False
+            with contextlib.suppress(Empty):
+                self._sort(self._queue.get(timeout=keeper.patience()))
+        while not self._queue.empty():
             self._sort(self._queue.get())
-            while not self._queue.empty():
-                self._sort(self._queue.get())
         return True
+
+    def _tend(self, keeper: Keeper) -> None:
+        renewal, self._renewal = self._renewal, None
+        try:
+            if renewal is not None:
+                keeper.renew(renewal.snapshot)
+            keeper.tend(idle=self._idle)
+        except Exception:  # the thread outlives whatever it is
+            log.exception("cannot look after the store")
 
     def _sort(self, task: Task) -> None:
         match task:
@@ -134,34 +163,38 @@ class Worker:
                 self._urgent.append(task)
             case Job():
                 self._reads.append(task)
+            case Renewal():
+                self._renewal = task
             case Stop():
                 self._stop = task
 
-    def _record(self, store: Store) -> None:
+    def _record(self, keeper: Keeper) -> None:
         group = [self._recordings.popleft() for _ in range(min(len(self._recordings), GROUP_MAX))]
         outcomes: list[StoreError | None] | list[Exception]
         try:
-            outcomes = store.record_all([task.changes for task in group])
+            outcomes = keeper.use(lambda store: store.record_all([task.changes for task in group]))
+            for error in filter(None, outcomes):
+                keeper.notice(error)
         except Exception as err:  # the thread outlives whatever it is
             outcomes = [err] * len(group)
         self._tell(
             *(Answer(to=task.answer, error=error) for task, error in zip(group, outcomes, strict=True))
         )
 
-    def _do(self, store: Store, job: Job) -> None:
+    def _do(self, keeper: Keeper, job: Job) -> None:
         if job.answer.cancelled():
             return
         try:
-            value = job.work(store)
+            value = job.work(keeper)
         except Exception as err:  # the thread outlives whatever it is
             self._tell(Answer(to=job.answer, error=err))
         else:
             self._tell(Answer(to=job.answer, value=value, undo=job.undo))
 
-    def _finish(self, store: Store) -> None:
+    def _finish(self, keeper: Keeper) -> None:
         error = None
         try:
-            store.close()
+            keeper.close()
         except Exception as err:
             error = err
         if self._stop is not None:
@@ -182,7 +215,7 @@ class Worker:
             else:
                 answer.to.set_result(answer.value)
 
-    def _take_back(self, undo: Callable[[Store, Any], None], value: Any) -> None:
+    def _take_back(self, undo: Callable[[Keeper, Any], None], value: Any) -> None:
         done = self._loop.create_future()
         done.add_done_callback(lambda future: future.exception())  # the next start finds it where this fails
-        self.put(Job(work=lambda store: undo(store, value), answer=done, urgent=True))
+        self.put(Job(work=lambda keeper: undo(keeper, value), answer=done, urgent=True))

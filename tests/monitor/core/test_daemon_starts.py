@@ -113,13 +113,26 @@ def test_a_state_directory_that_cannot_be_made_is_one_clear_line(
 
 
 @pytest.mark.parametrize("name", ["ack.key", "admin.token"])
-def test_a_key_that_cannot_be_written_is_one_clear_line(name: str, daemon: Nightbell) -> None:
-    (daemon.state / f"{name}.new").mkdir(parents=True)
-    told = run(daemon)
-    assert told.returncode == 1, told.stderr
-    [line] = lines(told)
-    assert f"cannot use {name}" in line
-    assert "Traceback" not in told.stderr
+def test_a_key_that_cannot_be_written_is_said_and_written_when_it_can_be(
+    name: str, daemon: Nightbell
+) -> None:
+    blocked = daemon.state / f"{name}.new"
+    blocked.mkdir(parents=True)
+    daemon.start()
+    status, text = daemon.get("/healthz")
+    assert status == 503
+    assert f"cannot use {name}" in json.loads(text)["troubles"]["secrets"]
+    assert "Traceback" not in daemon.text()
+
+    blocked.rmdir()
+
+    until((daemon.state / name).exists, within=10, why="it is not written")
+    until(lambda: daemon.get("/healthz")[0] == 200, within=10, why="the trouble stays")
+    assert daemon.items("incidents") == []
+    kept = (daemon.state / name).read_bytes()
+    daemon.stop()
+    daemon.start()
+    assert (daemon.state / name).read_bytes() == kept
 
 
 def test_a_key_of_the_wrong_length_is_refused(daemon: Nightbell) -> None:

@@ -21,7 +21,7 @@ from alerting.incidents.incident import Entry, Incident
 from alerting.notification import Notification
 from alerting.state import Changes
 from lab.records import NOON, incident, notification
-from monitor.store import dialect, lists, loading, outbox, schema
+from monitor.store import claiming, dialect, lists, loading, outbox, schema
 from monitor.store.changes import Writer
 from monitor.store.documents import SHELVES, to_row
 from monitor.store.errors import Fault, StoreError
@@ -262,7 +262,7 @@ def statements(name: str) -> Iterator[sa.sql.Executable]:
     """Everything the store says to a database of that name."""
     box = outbox.Outbox(name)
     writer = Writer(name, box)
-    yield from (outbox.CLAIM, outbox.NEXT_DUE, box._add, box._book, *writer._put.values())
+    yield from (claiming.CLAIM, claiming.NEXT_DUE, box._add, box._book, *writer._put.values())
     yield from (writer._add_entries, writer._add_mentions)
     yield from (vars(outbox)[one] for one in vars(outbox) if isinstance(vars(outbox)[one], sa.sql.Executable))
     yield from (wanted for _, wanted in loading._wanted(NOON))
@@ -298,15 +298,15 @@ def plan(database: sqlite3.Connection, statement: sa.sql.Executable) -> list[str
 
 
 def test_claiming_goes_by_the_index_of_what_waits(database: sqlite3.Connection) -> None:
-    claim = plan(database, sa.select(outbox._due()))
+    claim = plan(database, sa.select(claiming.due()))
 
     assert any("ix_outbox_due" in step for step in claim)
     assert not any("TEMP B-TREE" in step for step in claim)
-    assert "ix_outbox_waiting" in plan(database, outbox.NEXT_DUE)[0]
+    assert "ix_outbox_waiting" in plan(database, claiming.NEXT_DUE)[0]
 
 
 def test_a_whole_bundle_is_claimed_by_indexes_alone(database: sqlite3.Connection) -> None:
-    steps = plan(database, outbox.CLAIM)
+    steps = plan(database, claiming.CLAIM)
 
     assert any("ix_outbox_bundle_channel" in step for step in steps), steps
     assert any("outbox USING INDEX sqlite_autoindex_outbox_1 (id=?)" in step for step in steps), steps

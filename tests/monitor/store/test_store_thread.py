@@ -21,7 +21,7 @@ from alerting.notification import Notification, NotificationState
 from alerting.state import Changes
 from lab.records import NOON, entry, incident, notification
 from monitor.store.errors import Fault, StoreError
-from monitor.store.store import Store
+from monitor.store.keeper import Keeper
 from monitor.store.thread import StoreThread
 from monitor.store.worker import GROUP_MAX, Job, Recording, Stop, Worker
 
@@ -148,18 +148,21 @@ def test_closing_writes_what_is_queued(tmp_path: Path) -> None:
     asyncio.run(story())
 
 
-def test_a_failure_to_open_is_told_and_may_be_mended(tmp_path: Path) -> None:
+def test_a_file_elsewhere_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    words = b"this is no database at all, whatever somebody wrote into the configuration" * 100
+
     async def story() -> None:
-        path = tmp_path / "nightbell.db"
-        path.write_bytes(b"this is no database at all, whatever its name may say" * 100)
-        store = StoreThread(f"sqlite:///{path}", tmp_path)
+        path.write_bytes(words)
+        store = StoreThread(f"sqlite:///{path}", tmp_path / "state")
         with pytest.raises(StoreError) as caught:
             await store.open()
         assert (caught.value.fault, caught.value.path) == (Fault.CORRUPT, path)
         assert not store.alive()
         with pytest.raises(StoreError, match="it is closed"):
             await store.load(NOON)
-        path.rename(tmp_path / "nightbell.db.corrupt")
+        assert path.read_bytes() == words
+        path.unlink()
         await store.open()
         await store.check(NOON)
         await store.close()
@@ -184,7 +187,7 @@ def test_recording_and_claiming_go_before_reading(tmp_path: Path) -> None:
     async def story() -> None:
         done: list[str] = []
         gate = threading.Event()
-        worker = Worker(lambda: Store.open(f"sqlite:///{tmp_path}/nightbell.db", tmp_path))
+        worker = Worker(lambda: Keeper(f"sqlite:///{tmp_path}/nightbell.db", tmp_path))
         await worker.start()
         loop = asyncio.get_running_loop()
 

@@ -1,0 +1,399 @@
+"""A store that cannot be opened or is damaged: work goes on, what is lost is said, no number comes twice."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import textwrap
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from alerting.incidents.incident import Incident, IncidentState
+from alerting.notification import Notification, NotificationState
+from alerting.state import PREFIXES, Changes, State
+from lab.records import NOON, entry, incident, notification, receipt
+from monitor.store.aside import first_numbers, keep_aside
+from monitor.store.errors import Fault, StoreError
+from monitor.store.lock import StoreLock
+from monitor.store.store import Store
+from monitor.store.thread import StoreThread
+from monitor.store.tokens import digest
+
+LEASE = timedelta(seconds=20)
+MINUTES = first_numbers(datetime.now(UTC))["INC"]
+
+FILLED = Changes(
+    records=(incident(1), incident(2, state=IncidentState.CLOSED), notification(1), notification(2)),
+    entries=(entry(1), entry(2), entry(3, "INC-2")),
+)
+
+
+def filled(home: Path) -> Path:
+    """Leave a store with an open incident, a closed one, two pages and a token; return its file."""
+    store = Store.open(f"sqlite:///{home}/nightbell.db", home)
+    store.record(FILLED)
+    store.add_token("admin", "admin", digest("secret"))
+    store.close()
+    return home / "nightbell.db"
+
+
+def told(home: Path, story: Callable[[StoreThread, State], Awaitable[None]]) -> list[str]:
+    """Open the store in its thread, load, let the story go; return what was lost."""
+
+    async def tell() -> list[str]:
+        store = StoreThread(f"sqlite:///{home}/nightbell.db", home)
+        await store.open()
+        try:
+            state = await store.load(NOON)
+            store.remember(state)
+            await story(store, state)
+        finally:
+            await store.close()
+        return store.losses
+
+    return asyncio.run(tell())
+
+
+async def opens(store: StoreThread, *, within: float = 20) -> None:
+    end = asyncio.get_running_loop().time() + within
+    while store.problem is not None and asyncio.get_running_loop().time() < end:  # noqa: ASYNC110 - nobody tells
+        await asyncio.sleep(0.02)
+    assert store.problem is None
+
+
+def asides(home: Path) -> list[str]:
+    """Return the names of damaged files that were kept, without those of their logs."""
+    names = (path.name for path in home.glob("*.corrupt-*"))
+    return sorted(name for name in names if not name.endswith(("-wal", "-shm")))
+
+
+def spoil(path: Path) -> None:
+    """Damage the file so that it is found when it is opened."""
+    with path.open("r+b") as file:
+        file.seek(100)
+        file.write(b"\xff" * 2000)
+
+
+def overwrite_table(path: Path, name: str) -> None:
+    """Damage the first page of one table."""
+    with sqlite3.connect(path) as base:
+        [[root]] = base.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", [name]).fetchall()
+    base.close()
+    with path.open("r+b") as file:
+        file.seek((root - 1) * 4096)
+        file.write(b"\xff" * 4096)
+
+
+def spoil_all(home: Path) -> None:
+    """Leave nothing of the file and its logs."""
+    for file in home.glob("nightbell.db*"):
+        if "corrupt" not in file.name:
+            with file.open("r+b") as spoilt:
+                spoilt.write(b"\xff" * file.stat().st_size)
+
+
+def test_a_damaged_file_is_kept_and_numbers_begin_where_none_was_given(tmp_path: Path) -> None:
+    path = filled(tmp_path)
+    spoil(path)
+    spoilt = path.read_bytes()
+
+    async def story(store: StoreThread, state: State) -> None:
+        assert store.problem is None
+        assert not any(state.records.values())
+        assert state.numbers["INC"] >= MINUTES
+        assert set(state.numbers) == set(PREFIXES)
+        await store.record(Changes(records=(incident(state.numbers["INC"] + 1),)))
+
+    [loss] = told(tmp_path, story)
+
+    [aside] = asides(tmp_path)
+    assert (tmp_path / aside).read_bytes() == spoilt
+    assert aside in loss
+    assert "the store was damaged" in loss
+
+    async def once_more(store: StoreThread, state: State) -> None:
+        assert [int(key[4:]) > MINUTES for key in state.records[Incident]] == [True]
+        assert state.numbers["INC"] > MINUTES
+        assert state.numbers["T"] >= MINUTES
+
+    assert told(tmp_path, once_more) == []
+
+
+def test_a_file_made_anew_after_a_crash_in_between_begins_at_those_numbers_too(tmp_path: Path) -> None:
+    keep_aside(filled(tmp_path), NOON)
+
+    async def story(store: StoreThread, state: State) -> None:
+        assert state.numbers["INC"] >= MINUTES
+
+    assert told(tmp_path, story) == []
+
+
+def test_two_files_damaged_within_a_second_are_both_kept(tmp_path: Path) -> None:
+    for text in ("one", "two"):
+        for suffix in ("", "-wal"):
+            (tmp_path / f"nightbell.db{suffix}").write_text(text + suffix)
+        keep_aside(tmp_path / "nightbell.db", NOON)
+
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "nightbell.db.corrupt-20270104T120000Z": "one",
+        "nightbell.db.corrupt-20270104T120000Z-wal": "one-wal",
+        "nightbell.db.corrupt-20270104T120000Z-2": "two",
+        "nightbell.db.corrupt-20270104T120000Z-2-wal": "two-wal",
+    }
+
+
+def test_tokens_are_taken_over_from_a_damaged_file_where_they_can_be_read(tmp_path: Path) -> None:
+    overwrite_table(filled(tmp_path), "incidents")
+
+    async def story(store: StoreThread, state: State) -> None:
+        assert await store.token_role(digest("secret")) == ("admin", "admin")
+        assert await store.tokens_given()
+
+    assert len(told(tmp_path, story)) == 1
+
+
+DAMAGES = {
+    "while it records": lambda store: store.record(Changes(records=(incident(7),))),
+    "while it claims": lambda store: store.claim("me", NOON, LEASE, 10),
+    "while it reads": lambda store: store.page(Notification),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_damage_that_shows_while_it_runs_loses_nothing_that_is_open(name: str, tmp_path: Path) -> None:
+    filled(tmp_path)
+
+    async def story(store: StoreThread, state: State) -> None:
+        await store.claim("me", NOON, LEASE, 1)
+        spoil_all(tmp_path)
+
+        with pytest.raises(StoreError) as caught:
+            await DAMAGES[name](store)
+        assert caught.value.fault is Fault.CORRUPT
+        assert store.problem is not None
+        late = Changes(records=(incident(3),), entries=(entry(4, "INC-3"),))
+        state.apply(late)
+        await opens(store)
+
+        await store.record(late)
+        assert await store.token_role(digest("secret")) == ("admin", "admin")
+        rows = {row.id: row for row in (await store.page(Notification)).items}
+        assert {key: row.state for key, row in rows.items()} == {
+            "N-1": NotificationState.SENDING,
+            "N-2": NotificationState.PENDING,
+        }
+        await store.record(Changes(receipts=(receipt(1, 1, NotificationState.ACCEPTED),)))
+        assert [row.id for row in await store.claim("me", NOON, LEASE, 10)] == ["N-2"]
+
+    [loss] = told(tmp_path, story)
+
+    assert "the store was damaged" in loss
+    assert len(asides(tmp_path)) == 1
+    store = Store.open(f"sqlite:///{tmp_path}/nightbell.db", tmp_path)
+    state = store.load(NOON)
+    row = store.get(Notification, "N-1")
+    store.close()
+    assert set(state.records[Incident]) == {"INC-1", "INC-3"}
+    assert state.numbers == {"INC": 3, "N": 2, "E": 4}, "numbers go on, for none was lost"
+    assert row is not None
+    assert row.state is NotificationState.ACCEPTED
+
+
+def test_the_timeline_of_what_is_open_is_taken_over_as_far_as_it_can_be_read(tmp_path: Path) -> None:
+    filled(tmp_path)
+
+    async def story(store: StoreThread, state: State) -> None:
+        await store._ask(lambda open_store: open_store._database.close())  # so that nothing is in its cache
+        overwrite_table(tmp_path / "nightbell.db", "outbox")
+        with pytest.raises(StoreError):
+            await store.page(Notification)
+        await opens(store)
+
+        assert [line.id for line in await store.timeline("INC-1")] == ["E-1", "E-2"]
+        assert await store.timeline("INC-2") == []
+
+    assert len(told(tmp_path, story)) == 1
+
+
+def test_a_store_damaged_again_and_again_does_not_fill_the_disk(tmp_path: Path) -> None:
+    filled(tmp_path)
+
+    async def story(store: StoreThread, state: State) -> None:
+        for _ in range(2):
+            spoil_all(tmp_path)
+            with pytest.raises(StoreError):
+                await store.page(Notification)
+            if not asides(tmp_path):
+                await opens(store)
+        await asyncio.sleep(0.1)
+        assert store.problem is not None
+        with pytest.raises(StoreError) as caught:
+            await store.record(FILLED)
+        assert caught.value.fault is Fault.CORRUPT
+
+    told(tmp_path, story)
+
+    assert len(asides(tmp_path)) == 1
+
+
+def test_what_cannot_be_read_of_a_file_is_said_and_hides_nothing_else(tmp_path: Path) -> None:
+    path = filled(tmp_path)
+    with sqlite3.connect(path) as base:
+        base.execute("UPDATE outbox SET not_before = 'soon' WHERE id = 'N-2'")
+        base.execute("UPDATE incidents SET body = replace(body, 'INC-1', 'INC-9') WHERE id = 'INC-1'")
+    base.close()
+
+    async def story(store: StoreThread, state: State) -> None:
+        assert set(state.records[Notification]) == {"N-1"}
+        assert [row.id for row in await store.claim("me", NOON, LEASE, 10)] == ["N-1"]
+
+    [loss] = told(tmp_path, story)
+
+    assert loss.startswith("cannot be read, and is left out: INC-1, N-2")
+
+
+def hide(path: Path) -> None:
+    path.rename(path.with_suffix(".hidden"))
+    path.mkdir()
+
+
+def show(path: Path) -> None:
+    path.rmdir()
+    path.with_suffix(".hidden").rename(path)
+
+
+def test_a_store_that_cannot_be_opened_is_tried_again_and_recorded_in_when_it_can(tmp_path: Path) -> None:
+    path = tmp_path / "nightbell.db"
+    filled(tmp_path)
+    hide(path)
+
+    async def story(store: StoreThread, state: State) -> None:
+        assert store.problem is not None
+        assert store.problem.fault is Fault.IO
+        assert not any(state.records.values())
+        assert state.numbers["INC"] >= MINUTES
+        for work in (store.record(FILLED), store.check(NOON), store.claim("me", NOON, LEASE, 10)):
+            with pytest.raises(StoreError, match="cannot open"):
+                await work
+        with pytest.raises(StoreError, match="is using it"):
+            StoreLock.take(tmp_path)
+
+        show(path)
+        await opens(store)
+
+        number = state.numbers["INC"] + 1
+        await store.record(Changes(records=(incident(number),)))
+        assert set((await store.load(NOON)).records[Incident]) == {"INC-1", f"INC-{number}"}
+
+    unread, late = told(tmp_path, story)
+
+    assert unread == "nothing that was recorded before this start can be read"
+    assert late == "not taken up before the next start, for it was read too late: INC-1"
+    assert asides(tmp_path) == []
+
+
+READ_ONLY = """
+    import asyncio, sys
+    from pathlib import Path
+    from alerting.incidents.incident import Incident
+    from lab.records import NOON, incident
+    from alerting.state import Changes
+    from monitor.store.errors import StoreError
+    from monitor.store.thread import StoreThread
+
+    async def story():
+        home = Path(sys.argv[1])
+        store = StoreThread(f"sqlite:///{home}/nightbell.db", home)
+        await store.open()
+        state = await store.load(NOON)
+        try:
+            await store.record(Changes(records=(incident(5),)))
+        except StoreError as err:
+            print(err.fault.value, *sorted(state.records[Incident]), *store.losses, sep="|", flush=True)
+        sys.stdin.readline()
+        while True:
+            try:
+                await store.record(Changes(records=(incident(5),)))
+                break
+            except StoreError:
+                await asyncio.sleep(0.1)
+        print(*sorted((await store.load(NOON)).records[Incident]), sep="|", flush=True)
+        await store.close()
+
+    asyncio.run(story())
+"""
+
+
+def logged(home: Path, *, index: bool) -> None:
+    """Leave the files as a killed daemon does: the last commit is in the log alone."""
+    whole = home / "whole"
+    whole.mkdir()
+    store = Store.open(f"sqlite:///{whole}/nightbell.db", whole)
+    store.record(Changes(records=(incident(1),)))
+    store._database.write_back()
+    store.record(Changes(records=(incident(2),)))
+    for name in ("nightbell.db", "nightbell.db-wal", *(["nightbell.db-shm"] if index else [])):
+        shutil.copy(whole / name, home / name)
+    store.close()
+    shutil.rmtree(whole)
+    (home / "nightbell.lock").touch()
+
+
+@pytest.mark.parametrize("left", ["closed", "killed", "killed, without the index"])
+def test_a_read_only_volume_is_read_and_written_again_when_it_can_be(left: str, tmp_path: Path) -> None:
+    home = tmp_path / "state"
+    home.mkdir()
+    if left == "closed":
+        store = Store.open(f"sqlite:///{home}/nightbell.db", home)
+        store.record(Changes(records=(incident(1), incident(2))))
+        store.close()
+    else:
+        logged(home, index=left == "killed")
+    script = tmp_path / "script.py"
+    script.write_text(textwrap.dedent(READ_ONLY))
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    steps = (
+        'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" || exit 9; '
+        '"$2" "$3" "$1" <"$4" & exec 5>"$4"; read go; mount -o remount,bind,rw "$1"; echo go >&5; wait'
+    )
+    process = subprocess.Popen(
+        ["unshare", "-rm", "sh", "-c", steps, "sh", str(home), sys.executable, str(script), str(fifo)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    first = process.stdout.readline().decode().strip()
+    rest, _ = process.communicate(b"go\n", timeout=60)
+
+    assert first in ("read_only|INC-1|INC-2", "io|INC-1|INC-2")
+    assert rest.decode().strip() == "INC-1|INC-2|INC-5"
+
+
+@pytest.mark.parametrize("which", ["file", "directory"])
+def test_either_lock_keeps_a_second_daemon_out(which: str, tmp_path: Path) -> None:
+    lock = StoreLock.take(tmp_path)
+    if which == "directory":
+        (tmp_path / "nightbell.lock").unlink()
+    with pytest.raises(StoreError, match="another nightbell") as caught:
+        StoreLock.take(tmp_path)
+    assert caught.value.fault is Fault.TAKEN
+    lock.release()
+    StoreLock.take(tmp_path).release()
+
+
+def test_numbers_after_a_loss_are_beyond_any_that_were_given() -> None:
+    numbers = first_numbers(datetime(2026, 11, 26, 9, 0, tzinfo=UTC))
+
+    assert numbers["INC"] == numbers["T"] == 474_300
+    assert numbers["N"] == 60 * numbers["INC"]
+    assert set(numbers) == set(PREFIXES)
+    assert set(first_numbers(datetime(1970, 1, 1, tzinfo=UTC)).values()) == {0}
