@@ -17,12 +17,12 @@ from alerting.announcements.announcement import Announcement, AnnouncementState
 from alerting.announcements.policy import AnnouncePolicy
 from alerting.announcements.recovery_time import expected
 from alerting.desk import outward
-from alerting.desk.facts import felt, public_services
+from alerting.desk.facts import felt, grave, public_services
 from alerting.desk.publishing import tell_what_is_due
 from alerting.draft import Draft
 from alerting.incidents.incident import EndReason, Incident
 from alerting.plan import Audience, ServicePlan
-from alerting.severity import Impact, Severity
+from alerting.severity import Impact
 from alerting.state import Recovery
 
 NEEDS_A_PERSON: Final = ("auth",)
@@ -34,11 +34,11 @@ LAST_WORDS: Final = {EndReason.FALSE_ALARM: "false_alarm"}
 
 def consider(draft: Draft, incident: Incident) -> Incident:
     """Prepare an announcement where customers are affected, or take up the one that is there."""
-    alerts = sorted(felt(draft, incident), key=lambda alert: alert.id)
+    alerts = sorted(grave(draft, incident), key=lambda alert: alert.id)
     hit = {service.id: service for alert in alerts for service in public_services(draft, alert)}
     services = [hit[name] for name in sorted(hit)]  # what else has joined is none of customers' business
     firing = any(alert.state is AlertState.FIRING for alert in alerts)
-    if incident.severity is not Severity.CRITICAL or not services or not firing:
+    if not services or not firing:
         return incident
     known = live(draft, incident)
     if known is not None:
@@ -214,12 +214,17 @@ def eased(draft: Draft, incident: Incident) -> None:
 
 
 def replanned(draft: Draft, incident: Incident) -> None:
-    """Close what customers read where a new plan has nothing public left that is down: nobody saw it recover."""
+    """Close what customers read where a new plan has nothing public left that is down: nobody saw it recover.
+
+    Where it makes public what is down, they hear of that; and good news that is not true any more is taken back.
+    """
     announcement = live(draft, incident)
-    if announcement is None or announcement.recovered_at is not None:
-        return
-    if next(felt(draft, incident), None) is None:
+    told = announcement is not None and announcement.recovered_at is None
+    hidden = next(felt(draft, incident), None) is None
+    if told and hidden:
         ended(draft, incident, EndReason.UNMONITORED)
+    elif not told and not hidden and not incident.quiet:
+        consider(draft, incident)
 
 
 def recovered(draft: Draft, incident: Incident) -> None:

@@ -11,7 +11,7 @@ from alerting.draft import Draft
 from alerting.incidents.incident import Incident
 from alerting.oncall.person import Person
 from alerting.plan import ServicePlan
-from alerting.severity import Impact
+from alerting.severity import Impact, Severity
 from alerting.tickets.ticket import Ticket
 from alerting.wording.staff import Facts
 
@@ -48,6 +48,11 @@ def felt(draft: Draft, incident: Incident) -> Iterator[Alert]:
     for alert in live_alerts(draft, incident):
         if alert.impact is not Impact.NONE and public_services(draft, alert):
             yield alert
+
+
+def grave(draft: Draft, incident: Incident) -> Iterator[Alert]:
+    """Iterate over those that are bad enough for customers to hear of: a warning alone never is."""
+    return (alert for alert in felt(draft, incident) if alert.severity is Severity.CRITICAL)
 
 
 def staff_facts(draft: Draft, incident: Incident, language: str, *, worse: bool = False) -> Facts:

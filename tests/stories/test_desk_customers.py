@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,7 +12,7 @@ from alerting.announcements.policy import AnnouncePolicy
 from alerting.notification import Kind
 from alerting.severity import Impact, Severity
 from lab.desk_customers import Outside, both, publish
-from lab.desk_plans import APPROVE, AUTO, above, after, check, down, level, plan, service, shop
+from lab.desk_plans import APPROVE, AUTO, BY_HOST, above, after, check, down, level, plan, service, shop
 from lab.desk_world import DOWN, START, UP, World
 from probes.sample import ErrorClass
 
@@ -184,6 +185,42 @@ def test_customers_of_a_service_hear_nothing_of_another_whose_check_merely_warns
     assert world.incident.services == ("pay", "shop")
 
 
+def slow_and_down(*, announce) -> Outside:
+    """Return a world with one public service whose check may be down, or slow, which is a warning customers feel."""
+    slow = level("latency", warning=above(1), impact=Impact.DEGRADED)
+    return Outside(plan(check("web", slow), services=[service("shop", "web", announce=announce)]))
+
+
+def test_an_outage_that_eases_to_a_warning_before_anybody_was_told_is_not_announced():
+    world = slow_and_down(announce=after(5))
+    world.fails("web")
+    world.expects_words("colleagues")
+    for _ in range(3):
+        world.sample("web", UP, latency=2.0)
+    world.nobody_hears_for(minutes=10)
+    world.fails("web")
+    world.pass_(seconds=1)
+    world.expects_words("customers", says="unavailable since")
+
+
+def test_a_warning_beside_a_refused_login_gives_no_leave_to_tell_customers():
+    world = slow_and_down(announce=AUTO)
+    world.fails("web", error=ErrorClass.AUTH)
+    world.expects_words("colleagues")
+    world.sample("web", UP, latency=2.0)
+    world.fails("web", error=ErrorClass.AUTH)
+    world.nobody_hears_for(minutes=10)
+
+
+def test_a_warning_that_customers_feel_is_not_announced_because_something_else_is_critical():
+    slow = level("latency", warning=above(1), impact=Impact.DEGRADED)
+    hidden = level("queue", critical=above(1))
+    world = Outside(plan(check("web", slow, hidden), services=[service("shop", "web")]))
+    world.sample("web", UP, latency=2.0, queue=2.0)
+    world.nobody_hears_for(minutes=10)
+    assert world.all(Announcement) == []
+
+
 def test_customers_words_hold_no_host_name_and_no_address():
     world = Outside(shop())
     world.fails("web")
@@ -228,3 +265,30 @@ def test_a_warning_of_a_public_service_never_reaches_customers():
     world = Outside(plan(soft, services=[service("shop", "web")]))
     world.fails("web")
     world.nobody_hears_for(minutes=60)
+
+
+def test_a_reload_that_makes_public_what_is_down_tells_customers():
+    hidden = plan(check("web"), services=[service("shop", "web", public=False)])
+    world = Outside(hidden)
+    world.fails("web")
+    world.nothing_more()
+    world.reload(plan(check("web"), services=[service("shop", "web")]))
+    world.expects_words("colleagues")
+    world.expects_words("customers", says="Shop: unavailable")
+
+
+def test_a_reload_that_makes_public_what_is_still_down_takes_the_good_news_back():
+    checks = (check("web", host="a"), check("card", host="a"))
+    shared = {"group_by": BY_HOST}
+    checks = tuple(replace(one, **shared) for one in checks)
+    world = Outside(plan(*checks, services=[service("shop", "web")]))
+    world.fails("web")
+    world.fails("card")
+    world.ignore_messages()
+    world.works("web")
+    assert world.announcement.state is AnnouncementState.MONITORING
+    world.reload(plan(*checks, services=[service("shop", "web", "card")]))
+    assert world.announcement.state is AnnouncementState.INVESTIGATING
+    world.expects_words("customers", says="back")
+    world.pass_(minutes=10)
+    assert world.announcement.state is AnnouncementState.INVESTIGATING
