@@ -22,7 +22,11 @@ import pytest
 
 from lab.alertmanager import Alertmanager
 from lab.daemon import Nightbell, Server
+from lab.tier import NIGHTLY
 from lab.wait import until
+
+EACH = 50 if NIGHTLY else 1
+"""Of each kind, in each lane."""
 
 CONFIG = """
 host: off
@@ -170,10 +174,11 @@ def outage(tmp_path: Path, mail: Server, incidents: int) -> Nightbell:
     return daemon
 
 
+@pytest.mark.parametrize("lane", range(4) if NIGHTLY else [0])
 def test_what_was_answered_with_200_survives_a_kill_in_the_same_instant(
-    tmp_path: Path, mail: Server, tier: str, dice: Random, figures: Any
+    lane: int, tmp_path: Path, mail: Server, dice: Random, figures: Any
 ) -> None:
-    each = 200 if tier == "nightly" else 1
+    each = EACH
     daemon = outage(tmp_path, mail, 2 * each)
     beside = Alertmanager(tmp_path / "alertmanager")
     try:
@@ -198,7 +203,7 @@ def test_what_was_answered_with_200_survives_a_kill_in_the_same_instant(
             "kill -9 right after a 200", n=len(order), lost=len(order) - there, kept=f"{there}/{len(order)}"
         )
 
-        asked = each if tier == "nightly" else 2
+        asked = each if NIGHTLY else 1
         kept = alertmanager_keeps(beside, asked)
         figures.record("the same with Alertmanager 0.25", n=asked, lost=asked - kept, kept=f"{kept}/{asked}")
 

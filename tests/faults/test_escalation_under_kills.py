@@ -57,7 +57,7 @@ def configured(world: World, steps: Sequence[float], smtp: int) -> str:
 def test_each_step_pages_at_its_time_though_the_daemon_is_killed_on_the_way(
     tmp_path: Path, tier: str, dice: Random, figures: Any
 ) -> None:
-    kills, apart, people, targets = (200, 5.0, 12, 3) if tier == "nightly" else (3, 1.5, 3, 1)
+    kills, apart, people, targets = (200, 5.0, 12, 3) if tier == "nightly" else (2, 1.5, 2, 1)
     steps = [place * apart for place in range(people)]
     with World(tmp_path / "world", targets=targets) as world, Providers(tmp_path / "providers") as providers:
         daemon = Nightbell(tmp_path / "daemon", configured(world, steps, providers.ports["mail"]))

@@ -28,6 +28,8 @@ PERIOD: Final = 1.0
 """Seconds between two beats of the heart: the shortest there is."""
 
 NOTICED: Final = 2 * PERIOD
+WATCHDOG: Final = 4.0
+"""Seconds after which systemd would lose patience: it wants to be fed within half of that."""
 SLACK: Final = 0.3
 """Seconds a beat may be on its way while the fault begins."""
 
@@ -78,7 +80,7 @@ class Guarded:
         self._armed = home / "armed"
         env = {
             "NOTIFY_SOCKET": str(home / "notify"),
-            "WATCHDOG_USEC": "3000000",
+            "WATCHDOG_USEC": f"{WATCHDOG * 1e6:.0f}",
             "JOURNAL_STREAM": "8:1",
             "NIGHTBELL_FAULT_ARMED": str(self._armed),
         }
@@ -136,17 +138,6 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
         made.close()
 
 
-def test_while_all_is_well_the_heart_beats_and_the_watchdog_is_fed(guarded: Guarded, figures: Any) -> None:
-    guarded.well()
-    since = time.time()
-    time.sleep(20 if NIGHTLY else 2.2)
-    beats = [at for at in guarded.beats() if at >= since]
-    gaps = [later - earlier for earlier, later in pairwise(beats)]
-    figures.record("all is well", n=len(beats), false=0, longest_gap=f"{max(gaps):.2f} s")
-    assert max(gaps) <= NOTICED
-    assert [at for at in guarded.fed() if at >= since]
-
-
 def test_while_the_store_fails_the_heart_stands_still_and_the_watchdog_is_fed(
     guarded: Guarded, figures: Any
 ) -> None:
@@ -190,19 +181,6 @@ def test_when_no_channel_reaches_staff_it_is_said_everywhere_until_one_does(
     guarded.well()
 
 
-def test_a_process_that_is_stopped_gives_no_sign_of_life_until_it_goes_on(
-    guarded: Guarded, figures: Any
-) -> None:
-    guarded.well()
-    os.kill(guarded.daemon.pid, signal.SIGSTOP)
-    since = time.time()
-    went_on = silent(guarded.beats, since)
-    fed = silent(guarded.fed, since)
-    os.kill(guarded.daemon.pid, signal.SIGCONT)
-    guarded.well()
-    figures.record("SIGSTOP", n=1, went_on=f"{went_on:.1f} s", fed=f"{fed:.1f} s")
-
-
 STANDSTILLS: Final = {
     "the claims fail": ("claim.done:raise=1000000", 0.0, 0.0),
     "the loop stands still, a beat just begun": ("input.taken@Beat:pause=8", 8.0, NOTICED),
@@ -212,12 +190,38 @@ STANDSTILLS: Final = {
 """What is done to a daemon, for how long it stands still by itself, and when the watchdog is fed no more (0: it is)."""
 
 
-def test_whatever_stands_still_is_noticed_outside(tmp_path: Path, figures: Any) -> None:
-    cases = list(STANDSTILLS.items())
-    for number, (name, (fault, lasts, unfed)) in enumerate(cases if NIGHTLY else cases[:1]):
-        home = tmp_path / str(number)
-        with World(home / "world", targets=1) as world, Providers(home / "providers") as providers:
-            guarded = Guarded(home, world, providers, fault=fault)
+if NIGHTLY:  # these take their time, and what is above fails with them
+
+    def test_while_all_is_well_no_beat_is_missed(guarded: Guarded, figures: Any) -> None:
+        guarded.well()
+        since = time.time()
+        time.sleep(60)
+        beats = [at for at in guarded.beats() if at >= since]
+        gaps = [later - earlier for earlier, later in pairwise(beats)]
+        figures.record("all is well", n=len(beats), longest_gap=f"{max(gaps):.2f} s")
+        assert max(gaps) <= NOTICED
+        assert (
+            max(later - earlier for earlier, later in pairwise(guarded.fed()) if earlier >= since)
+            <= WATCHDOG / 2
+        )
+
+    def test_a_process_that_is_stopped_gives_no_sign_of_life_until_it_goes_on(
+        guarded: Guarded, figures: Any
+    ) -> None:
+        guarded.well()
+        os.kill(guarded.daemon.pid, signal.SIGSTOP)
+        since = time.time()
+        went_on = silent(guarded.beats, since)
+        fed = silent(guarded.fed, since)
+        os.kill(guarded.daemon.pid, signal.SIGCONT)
+        guarded.well()
+        figures.record("SIGSTOP", n=1, went_on=f"{went_on:.1f} s", fed=f"{fed:.1f} s")
+
+    @pytest.mark.parametrize("name", STANDSTILLS)
+    def test_whatever_stands_still_is_noticed_outside(name: str, tmp_path: Path, figures: Any) -> None:
+        fault, lasts, unfed = STANDSTILLS[name]
+        with World(tmp_path / "world", targets=1) as world, Providers(tmp_path / "providers") as providers:
+            guarded = Guarded(tmp_path, world, providers, fault=fault)
             try:
                 guarded.well()
                 guarded.arm()
