@@ -86,6 +86,7 @@ NO: list[tuple[str, str, Reason, timedelta | bool]] = [
     ("feishu", 'json=400:{"code": 99991400, "msg": "request trigger frequency limit"}', Reason.RATE_LIMIT, MINUTE),
     ("feishu", 'json:{"StatusCode": 19001, "StatusMessage": "of old"}', Reason.AUTH, False),
     ("feishu", 'json:{"StatusCode": 0, "code": 19024, "msg": "of two minds"}', Reason.REFUSED, False),
+    ("feishu", 'json:{"code": 0, "StatusCode": 19024, "msg": "the other way round"}', Reason.REFUSED, False),
     ("lark", 'json:{"code": 19021, "msg": "sign match fail"}', Reason.AUTH, False),
     ("lark", 'json:{"code": 9499, "msg": "Bad Request"}', Reason.REFUSED, False),
     ("serverchan", 'json=400:{"code": 40001, "message": "[AUTH]错误的Key"}', Reason.AUTH, False),

@@ -132,7 +132,9 @@ class WebhookServer:
             return web.Response(status=int(code), text=text, headers={"Retry-After": wait} if wait else {})
         if word.startswith(("json", "text")):
             kind = "application/json" if word.startswith("json") else "text/plain"
-            return web.Response(status=int(word[5:] or 200), text=rest, content_type=kind)
+            response = web.Response(status=int(word[5:] or 200), text=rest, content_type=kind)
+            response.enable_compression()  # as public services do for whoever says that he can unpack it
+            return response
         if word == "empty":
             return web.Response(status=200)
         if word == "redirect":
