@@ -114,6 +114,34 @@ def compose_many(
     )
 
 
+def plain_facts(
+    rows: Sequence[Notification], plan: Plan, now: datetime, *, remembered: bool = False
+) -> Message | None:
+    """Return what is left to say where composing fails: what is wrong, without links and codes."""
+    address, first = _address(rows[0], plan), rows[0]
+    if address is None:
+        return None
+    text = first.text if len(rows) == 1 else "\n".join(row.title for row in rows[:TOLD])
+    repeated = any(row.repeated for row in rows)
+    return Message(
+        id=first.id,
+        kind=first.kind,
+        dedup_key=first.dedup_key,
+        to=first.to,
+        address=address,
+        title=first.title if len(rows) == 1 else f"{len(rows)}: {first.title}",
+        text=_with_remarks(text, _words(first, plan), repeated=repeated, remembered=remembered),
+        at=now,
+        incident=first.incident,
+        ticket=first.ticket,
+        severity=first.severity,
+        state=first.about,
+        services=first.services,
+        expected_recovery_at=first.expected_recovery_at,
+        texts=first.texts,
+    )
+
+
 def _address(row: Notification, plan: Plan) -> str | None:
     """Return the address on the channel, empty where it needs none; None where the message can reach nobody."""
     person = plan.people.get(row.to) if row.to else None

@@ -20,7 +20,7 @@ from monitor.clock import Clock
 from monitor.daemon import Vitals
 from monitor.delivery import health
 from monitor.delivery.backoff import wait
-from monitor.delivery.compose import compose_many
+from monitor.delivery.compose import compose_many, plain_facts
 from monitor.delivery.leaving import Leaving
 from monitor.delivery.marks import Marks
 from monitor.landmark import Landmark, reached
@@ -104,25 +104,17 @@ class Sender:
 
     async def _send_wanted(self, leaving: Leaving) -> Outcome:
         config, now = self._world.config, self._clock.now()
-        for row in leaving.rows:
-            reason = unwanted(self._world.state, row, now)
-            if reason is not None:
-                leaving.unwanted[row.id] = reason
+        leaving.unwanted |= {row.id: reason for row in leaving.rows if (reason := self._unwanted(row, now))}
         rows = leaving.left
         if not rows:
             return Outcome(at=now)
         reached(Landmark.SEND_BEGIN, rows[0].kind.value)
-        key = self._world.ack_key
-        message = compose_many(rows, config.plan, key, now, remembered=leaving.remembered)
+        message = self._compose(leaving, now)
         channel = config.channels.get(leaving.channel)
         if message is None or channel is None:
             return Outcome(at=now, error=DeliveryError("", reason=Reason.NO_ADDRESS, retry=False))
         leaving.tried = True
         outcome = await self._send(rows[0], channel, message, self._progress(leaving))
-        if outcome.error is None:
-            health.took(self._vitals, channel.id, config.plan, outcome.at)
-        else:
-            health.failed(self._vitals, channel.id, outcome.error.message[:DETAIL], outcome.at)
         try:
             reached(Landmark.SEND_DONE, rows[0].kind.value)
         except Exception:  # what is known must be booked all the same
@@ -133,7 +125,32 @@ class Sender:
         """Make one attempt under the channel's deadline and say what came of it; raises nothing but cancellation."""
         return (await self._send(row, channel, message, Progress())).receipt(row)
 
+    def _unwanted(self, row: Notification, now: datetime) -> Reason | None:
+        try:
+            return unwanted(self._world.state, row, now)
+        except Exception:  # a message too many is better than one too few
+            log.exception("cannot tell whether %s is still wanted", row.id)
+            return None
+
+    def _compose(self, leaving: Leaving, now: datetime) -> Message | None:
+        rows, plan, remembered = leaving.left, self._world.config.plan, leaving.remembered
+        try:
+            return compose_many(rows, plan, self._world.ack_key, now, remembered=remembered)
+        except Exception:
+            log.exception("cannot compose %s, it leaves as plain facts", rows[0].id)
+            return plain_facts(rows, plan, now, remembered=remembered)
+
     async def _send(
+        self, row: Notification, channel: Channel, message: Message, progress: Progress
+    ) -> Outcome:
+        outcome = await self._try(row, channel, message, progress)
+        if outcome.error is None:
+            health.took(self._vitals, channel.id, self._world.config.plan, outcome.at)
+        else:
+            health.failed(self._vitals, channel.id, outcome.error.message[:DETAIL], outcome.at)
+        return outcome
+
+    async def _try(
         self, row: Notification, channel: Channel, message: Message, progress: Progress
     ) -> Outcome:
         try:

@@ -242,3 +242,17 @@ def test_pages_from_memory_leave_together_too(tmp_path: Path) -> None:
         assert len(here.providers["sms"].asked) == 1
 
     within(tmp_path, story)
+
+
+def test_a_bundle_that_cannot_be_composed_leaves_as_plain_facts(tmp_path: Path) -> None:
+    async def story(here: Core) -> None:
+        here.ack_key = b"short"  # with such a key no link can be signed
+        await storm(here, 30)
+        await until(lambda: here.providers["sms"].took)
+        [message] = here.providers["sms"].took
+        assert message.title == "30: INC-1 shop 1 is down"
+        assert "INC-20 shop 20 is down" in message.text
+        await asyncio.sleep(1)
+        assert await states(here, 30) == [ACCEPTED] * 30
+
+    within(tmp_path, story)

@@ -207,22 +207,22 @@ def test_an_acknowledgement_given_while_the_store_fails_stops_the_pages_from_mem
     within(tmp_path, story)
 
 
-def test_a_message_that_cannot_be_prepared_is_tried_again_and_holds_up_nothing(
+def test_a_message_that_cannot_be_composed_leaves_as_plain_facts(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def story(here: Core) -> None:
         here.ack_key = b"short"  # with such a key no link can be signed
         await here.outage()
         [page] = here.told(Kind.PAGE)
-        await until(lambda: any(one.notification == page.id for one in here.receipts))
-        [receipt] = [one for one in here.receipts if one.notification == page.id][:1]
-        assert (receipt.state, receipt.reason) == (PENDING, Reason.INTERNAL)
+        await here.becomes(page.id, ACCEPTED, within=10)
+        [message] = here.providers["sms"].took
+        assert message.title == page.title
+        assert "home" in message.text
+        assert "/ack/" not in message.text
         await until(lambda: here.providers["customers"].took)
-        here.ack_key = b"k" * 32
-        await here.becomes(page.id, ACCEPTED)
 
     within(tmp_path, story)
-    assert "cannot prepare" in caplog.text
+    assert "leaves as plain facts" in caplog.text
 
 
 @pytest.mark.parametrize("sent", [False, True])
