@@ -255,23 +255,24 @@ def test_what_a_centre_says_in_between_is_answered_and_the_message_passes(
 
 
 @pytest.mark.parametrize(
-    ("script", "sent"),
+    ("script", "tls", "sent"),
     [
-        pytest.param({"CONNECT": "hang"}, False, id="silent from the start"),
-        pytest.param({"BIND": "hang"}, False, id="silent at the login"),
-        pytest.param({"BIND": "drip"}, False, id="drips at the login"),
-        pytest.param({"SUBMIT": "hang"}, True, id="silent at the message"),
-        pytest.param({"SUBMIT": "take-hang"}, True, id="silent after it took it"),
-        pytest.param({"SUBMIT": "drip"}, True, id="drips after the message"),
+        pytest.param({"CONNECT": "hang"}, False, False, id="silent from the start"),
+        pytest.param({"CONNECT": "hang"}, True, False, id="silent in the handshake"),
+        pytest.param({"BIND": "hang"}, False, False, id="silent at the login"),
+        pytest.param({"BIND": "drip"}, False, False, id="drips at the login"),
+        pytest.param({"SUBMIT": "hang"}, False, True, id="silent at the message"),
+        pytest.param({"SUBMIT": "take-hang"}, False, True, id="silent after it took it"),
+        pytest.param({"SUBMIT": "drip"}, False, True, id="drips after the message"),
     ],
 )
 @pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
 def test_cut_short_it_says_how_far_it_was_and_no_socket_stays(
-    script: dict[str, str], sent: bool, loop: Callable[[], asyncio.AbstractEventLoop]
+    script: dict[str, str], tls: bool, sent: bool, loop: Callable[[], asyncio.AbstractEventLoop]
 ) -> None:
     async def scene() -> None:
         async with Smsc(script=script) as smsc:
-            progress = await cut_short(towards(smsc), smsc.reached.wait)
+            progress = await cut_short(towards(smsc, tls=tls), smsc.reached.wait)
             assert progress.sent is sent
             mine = psutil.Process()
             await eventually(
