@@ -17,16 +17,13 @@ from alerting.announcements.announcement import Announcement, AnnouncementState
 from alerting.announcements.policy import AnnouncePolicy
 from alerting.announcements.recovery_time import expected
 from alerting.desk import outward
-from alerting.desk.facts import felt, grave, public_services
+from alerting.desk.facts import NEEDS_A_PERSON, felt, grave, public_services
 from alerting.desk.publishing import tell_what_is_due
 from alerting.draft import Draft
 from alerting.incidents.incident import EndReason, Incident
 from alerting.plan import Audience, ServicePlan
 from alerting.severity import Impact
 from alerting.state import Recovery
-
-NEEDS_A_PERSON: Final = ("auth",)
-"""Error classes that may be our own misconfiguration: customers hear nothing before a person confirms."""
 
 LAST_WORDS: Final = {EndReason.FALSE_ALARM: "false_alarm"}
 """What customers read where an outage did not simply recover; else that the notice is closed."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import Final
 
-from alerting.alert import Alert
+from alerting.alert import Alert, AlertState
 from alerting.draft import Draft
 from alerting.incidents.incident import Incident
 from alerting.oncall.person import Person
@@ -14,6 +15,9 @@ from alerting.plan import ServicePlan
 from alerting.severity import Impact, Severity
 from alerting.tickets.ticket import Ticket
 from alerting.wording.staff import Facts
+
+NEEDS_A_PERSON: Final = ("auth",)
+"""Error classes that may be our own misconfiguration: customers hear nothing before a person confirms."""
 
 
 def live_alerts(draft: Draft, incident: Incident) -> Iterator[Alert]:
@@ -53,6 +57,14 @@ def felt(draft: Draft, incident: Incident) -> Iterator[Alert]:
 def grave(draft: Draft, incident: Incident) -> Iterator[Alert]:
     """Iterate over those that are bad enough for customers to hear of: a warning alone never is."""
     return (alert for alert in felt(draft, incident) if alert.severity is Severity.CRITICAL)
+
+
+def speaks_for_itself(draft: Draft, incident: Incident) -> bool:
+    """Tell whether something is bad right now that customers may hear of without a person's word."""
+    return any(
+        alert.state is AlertState.FIRING and alert.error not in NEEDS_A_PERSON
+        for alert in grave(draft, incident)
+    )
 
 
 def staff_facts(draft: Draft, incident: Incident, language: str, *, worse: bool = False) -> Facts:

@@ -9,7 +9,7 @@ from typing import Final
 
 from alerting.announcements.announcement import Announcement, AnnouncementState
 from alerting.desk import acknowledgement, duty, messages, outward
-from alerting.desk.facts import felt, grave, language_of, name_of
+from alerting.desk.facts import felt, language_of, name_of, speaks_for_itself
 from alerting.draft import Draft
 from alerting.incidents.incident import Incident
 from alerting.inputs import Publish, Refusal, Refused, Say
@@ -120,8 +120,8 @@ def tell_what_is_due(draft: Draft, number: str, *, at_once: bool = False) -> Non
     if not (page or push):
         return
     incident = draft.get(Incident, announcement.incident)
-    if not at_once and incident is not None and next(grave(draft, incident), None) is None:
-        return  # it has eased to a warning before anybody was told
+    if not at_once and incident is not None and not speaks_for_itself(draft, incident):
+        return  # it recovers, or has eased, before anybody was told
     announcement = _promised_anew(draft, announcement)
     if page:
         announcement = draft.put(replace(announcement, published_at=draft.now))

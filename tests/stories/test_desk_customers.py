@@ -203,6 +203,18 @@ def test_an_outage_that_eases_to_a_warning_before_anybody_was_told_is_not_announ
     world.expects_words("customers", says="unavailable since")
 
 
+def test_an_outage_that_recovers_when_its_time_comes_is_announced_only_when_it_relapses():
+    world = Outside(plan(check("web", down(recover=9)), services=[service("shop", "web", announce=after(5))]))
+    world.fails("web")
+    world.expects_words("colleagues")
+    world.pass_(minutes=4)
+    world.works("web")
+    world.nobody_hears_for(minutes=3)
+    world.fails("web", 1)
+    world.pass_(seconds=1)
+    world.expects_words("customers", says="unavailable since")
+
+
 def test_a_warning_beside_a_refused_login_gives_no_leave_to_tell_customers():
     world = slow_and_down(announce=AUTO)
     world.fails("web", error=ErrorClass.AUTH)
