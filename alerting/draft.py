@@ -44,14 +44,14 @@ class Draft:
     def all(self, kind: type[R], where: Callable[[R], bool] | None = None) -> Iterator[R]:
         """Iterate over the records of one type as this decision sees them."""
         put = self._put
-        known = self._state.records[kind]
+        known = cast("dict[str, R]", self._state.records[kind])
         for key, record in list(known.items()):
-            seen = cast("R", put.get((kind, key), record))
+            seen = cast("R", put.get((kind, key), record)) if put else record
             if where is None or where(seen):
                 yield seen
-        for (its_kind, key), record in list(put.items()):
-            if its_kind is kind and key not in known and (where is None or where(cast("R", record))):
-                yield cast("R", record)
+        for (its_kind, key), ours in list(put.items()):
+            if its_kind is kind and key not in known and (where is None or where(cast("R", ours))):
+                yield cast("R", ours)
 
     def about(
         self, kind: type[R], key: str, where: Callable[[R], bool] | None = None, *, newest_first: bool = False
