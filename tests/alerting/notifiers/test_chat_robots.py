@@ -98,20 +98,12 @@ NO: list[tuple[str, str, Reason, timedelta | bool]] = [
 ]  # fmt: skip
 
 
-def behind(monkeypatch: pytest.MonkeyPatch, outside: Outside) -> None:
-    """Set up what a user behind the proxy does."""
-    for name, value in outside.environment.items():
-        monkeypatch.setenv(name, value)
-
-
 @pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
 @pytest.mark.parametrize("kind", HOSTS)
-def test_what_a_service_took_is_accepted(
-    kind: str, loop: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_a_service_took_is_accepted(kind: str, loop: Any, tmp_path: Path) -> None:
     async def scene() -> None:
         async with Outside(tmp_path, HOSTS[kind], always=f"json:{YES[kind]}") as outside:
-            behind(monkeypatch, outside)
+            outside.inhabit()
             for notifier in (OURS[kind](), Apprise(url=BY_APPRISE[kind])):
                 assert notifier.complaint() is None
                 await accepted(notifier)
@@ -123,17 +115,12 @@ def test_what_a_service_took_is_accepted(
 
 
 @pytest.mark.parametrize(("kind", "word", "reason", "again"), NO)
-def test_each_documented_refusal_has_its_class_and_an_apprise_url_tells_the_same(  # noqa: PLR0917
-    kind: str,
-    word: str,
-    reason: Reason,
-    again: timedelta | bool,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+def test_each_documented_refusal_has_its_class_and_an_apprise_url_tells_the_same(
+    kind: str, word: str, reason: Reason, again: timedelta | bool, tmp_path: Path
 ) -> None:
     async def scene() -> None:
         async with Outside(tmp_path, HOSTS[kind], always=word) as outside:
-            behind(monkeypatch, outside)
+            outside.inhabit()
             for notifier in (OURS[kind](), Apprise(url=BY_APPRISE[kind])):
                 error = await refusal(notifier)
                 assert (error.reason, error.retry, error.ambiguous) == (reason, bool(again), False)
@@ -161,11 +148,11 @@ def test_each_documented_refusal_has_its_class_and_an_apprise_url_tells_the_same
     ],
 )
 def test_an_answer_that_says_neither_yes_nor_no_leaves_the_fate_open(
-    kind: str, word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str, word: str, tmp_path: Path
 ) -> None:
     async def scene() -> None:
         async with Outside(tmp_path, HOSTS[kind], always=word) as outside:
-            behind(monkeypatch, outside)
+            outside.inhabit()
             error = await refusal(OURS[kind]())
             assert (error.retry, error.ambiguous) == (True, True)
             assert len(outside.server.entries) == 1
@@ -183,12 +170,12 @@ def test_an_answer_that_says_neither_yes_nor_no_leaves_the_fate_open(
         pytest.param("status:502", Reason.SERVER, True, id="502"),
     ],
 )
-def test_a_gateway_that_refuses_is_judged_by_its_status(  # noqa: PLR0917 - a table's columns
-    kind: str, word: str, reason: Reason, retry: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_gateway_that_refuses_is_judged_by_its_status(
+    kind: str, word: str, reason: Reason, retry: bool, tmp_path: Path
 ) -> None:
     async def scene() -> None:
         async with Outside(tmp_path, HOSTS[kind], always=word) as outside:
-            behind(monkeypatch, outside)
+            outside.inhabit()
             error = await refusal(OURS[kind]())
             assert (error.reason, error.retry, error.ambiguous) == (reason, retry, False)
             assert error.retry_after == (timedelta(seconds=7) if word.endswith("7") else None)
@@ -197,26 +184,24 @@ def test_a_gateway_that_refuses_is_judged_by_its_status(  # noqa: PLR0917 - a ta
 
 
 @pytest.mark.parametrize("kind", HOSTS)
-def test_cut_short_while_the_answer_drips_the_fate_is_open(
-    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_cut_short_while_the_answer_drips_the_fate_is_open(kind: str, tmp_path: Path) -> None:
     async def scene() -> None:
         async with Outside(tmp_path, HOSTS[kind], always="drip") as outside:
-            behind(monkeypatch, outside)
+            outside.inhabit()
             assert (await cut_short(OURS[kind](), outside.server.arrived.wait)).sent
 
     asyncio.run(scene())
 
 
 @pytest.mark.parametrize("kind", HOSTS)
-def test_no_key_shows_in_what_is_told(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_key_shows_in_what_is_told(kind: str, tmp_path: Path) -> None:
     secrets = SECRETS[kind]
     said = dict.fromkeys(("errmsg", "msg", "message"), f"no {' '.join(secrets)} here")
     no = json.dumps({"errcode": 7, "code": 7, **said})
 
     async def scene() -> None:
         async with Outside(tmp_path, HOSTS[kind], script=("echo", f"json:{no}", f"text:{no}")) as outside:
-            behind(monkeypatch, outside)
+            outside.inhabit()
             notifier, own = OURS[kind](), Apprise(url=BY_APPRISE[kind])
             told = [repr(notifier), repr(own)]
             told += [str(await refusal(one)) for one in (notifier, own, notifier)]

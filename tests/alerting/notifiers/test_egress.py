@@ -21,6 +21,7 @@ from alerting.notifiers.egress import proxy_for
 from alerting.notifiers.heartbeat import Heartbeat
 from alerting.notifiers.webhook import Webhook
 from lab.connect_proxy import ConnectProxy, Outside
+from lab.environment import behind_proxy, environment
 from lab.ledger import read
 from lab.messages import accepted, cut_short, refusal
 from lab.webhook_server import WebhookServer
@@ -30,7 +31,7 @@ PROXY = "http://proxy.shop.example:3128"
 
 
 @pytest.mark.parametrize(
-    ("url", "environment", "proxy"),
+    ("url", "given", "proxy"),
     [
         pytest.param("https://a.example/", {}, None, id="none set"),
         pytest.param("https://a.example/", {"HTTPS_PROXY": PROXY}, PROXY, id="upper case"),
@@ -80,9 +81,9 @@ PROXY = "http://proxy.shop.example:3128"
     ],
 )
 def test_the_environment_names_the_proxy_and_what_goes_without(
-    url: str, environment: dict[str, str], proxy: str | None
+    url: str, given: dict[str, str], proxy: str | None
 ) -> None:
-    assert proxy_for(URL(url), environment) == (None if proxy is None else URL(proxy))
+    assert proxy_for(URL(url), given) == (None if proxy is None else URL(proxy))
 
 
 @pytest.mark.parametrize("text", ["socks5://proxy:1080", "http://", "http://[", "http://:secret-canary@/"])
@@ -94,13 +95,10 @@ def test_a_proxy_of_another_kind_is_a_mistake_in_the_configuration(text: str) ->
 
 
 @pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
-def test_a_service_is_reached_by_its_name_over_tls_through_the_proxy(
-    loop: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_service_is_reached_by_its_name_over_tls_through_the_proxy(loop: object, tmp_path: Path) -> None:
     async def scene() -> None:
         async with Outside(tmp_path, NAME) as outside:
-            for name, value in outside.environment.items():
-                monkeypatch.setenv(name, value)
+            outside.inhabit()
             await accepted(Webhook(url=f"https://{NAME}/hook"))
             await accepted(Heartbeat(url=f"https://{NAME}/ping"))
             assert outside.proxy.asked == [f"{NAME}:443"] * 2
@@ -112,11 +110,10 @@ def test_a_service_is_reached_by_its_name_over_tls_through_the_proxy(
         runner.run(scene())
 
 
-def test_apprise_goes_the_same_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_apprise_goes_the_same_way(tmp_path: Path) -> None:
     async def scene() -> None:
         async with Outside(tmp_path, NAME) as outside:
-            for name, value in outside.environment.items():
-                monkeypatch.setenv(name, value)
+            outside.inhabit()
             channel = Apprise(url=f"jsons://{NAME}/hook")
             await accepted(channel)
             await channel.close()
@@ -126,20 +123,18 @@ def test_apprise_goes_the_same_way(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     asyncio.run(scene())
 
 
-def test_plain_http_goes_through_the_proxy_too_and_its_password_to_the_proxy_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_plain_http_goes_through_the_proxy_too_and_its_password_to_the_proxy_alone(tmp_path: Path) -> None:
     told = "Basic " + base64.b64encode(b"nb:canary").decode()
 
     async def scene() -> None:
         async with WebhookServer() as plain, ConnectProxy({NAME: plain.port}) as proxy:
-            monkeypatch.setenv("HTTP_PROXY", proxy.url.replace("//", "//nb:canary@"))
-            await accepted(Webhook(url=f"http://{NAME}/hook"))
+            with environment(behind_proxy(proxy.url.replace("//", "//nb:canary@"))):
+                await accepted(Webhook(url=f"http://{NAME}/hook"))
             assert proxy.asked == [f"http://{NAME}/hook"]
             assert f"Proxy-Authorization: {told}" in proxy.heads[0]
         async with Outside(tmp_path, NAME) as outside:
-            monkeypatch.setenv("HTTPS_PROXY", outside.proxy.url.replace("//", "//nb:canary@"))
-            await accepted(Webhook(url=f"https://{NAME}/hook", ca=outside.ca))
+            with environment(behind_proxy(outside.proxy.url.replace("//", "//nb:canary@"))):
+                await accepted(Webhook(url=f"https://{NAME}/hook", ca=outside.ca))
             assert f"Proxy-Authorization: {told}" in outside.proxy.heads[0]
             assert "canary" not in str(outside.server.entries)
             assert told not in str(outside.server.entries)
@@ -157,12 +152,12 @@ def test_plain_http_goes_through_the_proxy_too_and_its_password_to_the_proxy_alo
         pytest.param("garbage", Reason.PROTOCOL, True, "not HTTP", id="garbage"),
     ],
 )
-def test_what_a_proxy_refuses_has_certainly_not_left(  # noqa: PLR0917 - a table's columns
-    word: str, reason: Reason, retry: bool, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_what_a_proxy_refuses_has_certainly_not_left(
+    word: str, reason: Reason, retry: bool, why: str, tmp_path: Path
 ) -> None:
     async def scene() -> None:
         async with Outside(tmp_path, NAME, proxy=word) as outside:
-            monkeypatch.setenv("HTTPS_PROXY", outside.proxy.url)
+            outside.inhabit(trusting=False)
             error = await refusal(Webhook(url=f"https://{NAME}/canary", ca=outside.ca))
             assert (error.reason, error.retry, error.ambiguous) == (reason, retry, False), error.message
             assert why in error.message
@@ -172,37 +167,33 @@ def test_what_a_proxy_refuses_has_certainly_not_left(  # noqa: PLR0917 - a table
     asyncio.run(scene())
 
 
-def test_cut_short_while_the_proxy_keeps_silent_nothing_was_sent(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_cut_short_while_the_proxy_keeps_silent_nothing_was_sent(tmp_path: Path) -> None:
     async def scene() -> None:
         async with Outside(tmp_path, NAME, proxy="hang") as outside:
-            monkeypatch.setenv("HTTPS_PROXY", outside.proxy.url)
+            outside.inhabit(trusting=False)
             webhook = Webhook(url=f"https://{NAME}/", ca=outside.ca)
             assert not (await cut_short(webhook, outside.proxy.arrived.wait)).sent
 
     asyncio.run(scene())
 
 
-def test_a_proxy_that_is_not_there_is_named_as_the_cause(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_that_is_not_there_is_named_as_the_cause() -> None:
     async def scene() -> None:
         with socket.socket() as closed:
             closed.bind(("127.0.0.1", 0))
-            monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{closed.getsockname()[1]}")
-            error = await refusal(Webhook(url=f"https://{NAME}/"))
+            with environment(behind_proxy(f"http://127.0.0.1:{closed.getsockname()[1]}")):
+                error = await refusal(Webhook(url=f"https://{NAME}/"))
         assert (error.reason, error.retry, error.ambiguous) == (Reason.CONNECT, True, False)
         assert error.message == f"cannot post to {NAME}: cannot reach the proxy: connection refused"
 
     asyncio.run(scene())
 
 
-def test_behind_the_proxy_a_certificate_is_judged_as_ever(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_behind_the_proxy_a_certificate_is_judged_as_ever(tmp_path: Path) -> None:
     async def scene() -> None:
         async with Outside(tmp_path, NAME) as outside:
             outside.proxy.ports["other.example"] = outside.server.port
-            monkeypatch.setenv("HTTPS_PROXY", outside.proxy.url)
+            outside.inhabit(trusting=False)
             for webhook in (
                 Webhook(url=f"https://{NAME}/"),
                 Webhook(url="https://other.example/", ca=outside.ca),
@@ -215,12 +206,10 @@ def test_behind_the_proxy_a_certificate_is_judged_as_ever(
     asyncio.run(scene())
 
 
-def test_an_answer_lost_behind_the_proxy_leaves_the_fate_open(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_answer_lost_behind_the_proxy_leaves_the_fate_open(tmp_path: Path) -> None:
     async def scene() -> None:
         async with Outside(tmp_path, NAME, always="rst") as outside:
-            monkeypatch.setenv("HTTPS_PROXY", outside.proxy.url)
+            outside.inhabit(trusting=False)
             error = await refusal(Webhook(url=f"https://{NAME}/", ca=outside.ca))
             assert (error.reason, error.retry, error.ambiguous) == (Reason.CONNECT, True, True)
             assert len(outside.server.entries) == 1
@@ -228,22 +217,18 @@ def test_an_answer_lost_behind_the_proxy_leaves_the_fate_open(
     asyncio.run(scene())
 
 
-def test_the_world_outside_runs_on_its_own_and_syncs_its_ledger(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-
+def test_the_world_outside_runs_on_its_own_and_syncs_its_ledger(tmp_path: Path) -> None:
     async def scene() -> None:
         outside = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "lab.connect_proxy", str(tmp_path), "--names", f"{NAME},other.example"),
             stdout=subprocess.PIPE,
-            env=environment,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )
         assert outside.stdout is not None
         port = int((await outside.stdout.readline()).split()[1])
-        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
-        for name in (NAME, "other.example"):
-            await accepted(Webhook(url=f"https://{name}/", ca=str(tmp_path / "ca.pem")))
+        with environment(behind_proxy(f"http://127.0.0.1:{port}")):
+            for name in (NAME, "other.example"):
+                await accepted(Webhook(url=f"https://{name}/", ca=str(tmp_path / "ca.pem")))
         outside.kill()
         await outside.wait()
 

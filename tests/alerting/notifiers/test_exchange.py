@@ -56,14 +56,12 @@ def test_where_nobody_listens_no_mark_is_made(kind: str) -> None:
 
 
 @pytest.mark.parametrize("word", ["status:502", "ok"])
-def test_behind_a_proxy_the_mark_waits_for_the_tunnel_and_the_certificate(
-    word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_behind_a_proxy_the_mark_waits_for_the_tunnel_and_the_certificate(word: str, tmp_path: Path) -> None:
     """Refused by the proxy, or given a certificate that is not believed, an Apprise URL of ours leaves none either."""
 
     async def scene() -> None:
         async with Outside(tmp_path, "qyapi.weixin.qq.com", proxy=word) as outside:
-            monkeypatch.setenv("HTTPS_PROXY", outside.proxy.url)
+            outside.inhabit(trusting=False)
             marks: list[int] = []
             for notifier in (WeCom(key="k"), Apprise(url="wecombot://k")):
                 with pytest.raises(DeliveryError) as caught:

@@ -63,12 +63,10 @@ def test_each_person_has_a_key() -> None:
         pytest.param("sctp123tabc", "123.push.ft07.com", "/send/sctp123tabc.send", id="the third"),
     ],
 )
-def test_the_key_says_where_to_send(
-    key: str, host: str, path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_key_says_where_to_send(key: str, host: str, path: str, tmp_path: Path) -> None:
     async def scene() -> None:
         async with Outside(tmp_path, host, always=YES) as outside:
-            monkeypatch.setenv("HTTPS_PROXY", outside.proxy.url)
+            outside.inhabit(trusting=False)
             await accepted(ServerChan(key=key, ca=outside.ca))
             (entry,) = outside.server.entries
             assert (entry["headers"]["Host"], entry["path"]) == (host, path)

@@ -25,6 +25,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from lab.environment import behind_proxy, environment
 from lab.trust import certificate
 from lab.webhook_server import WebhookServer
 
@@ -162,6 +163,12 @@ class Outside:
             "SSL_CERT_FILE": self.ca,
             "REQUESTS_CA_BUNDLE": self.ca,
         }
+
+    def inhabit(self, *, trusting: bool = True) -> None:
+        """Have this very process live behind the proxy until the context ends; `trusting`: believing the authority."""
+        authority = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+        believed = dict.fromkeys(authority, self.ca if trusting else None)
+        self._stack.enter_context(environment({**behind_proxy(self.proxy.url), **believed}))
 
     async def __aenter__(self) -> Self:
         await self._stack.enter_async_context(self.server)
