@@ -16,7 +16,7 @@ SOURCES := probes alerting config monitor tests bench
 export PYTHON PREFIX BINDIR SYSCONFDIR UNITDIR DESTDIR
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format lock wheel wheel-test install uninstall bench-idle clean
+.PHONY: help run test faults check format lock wheel wheel-test install uninstall bench-idle clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,11 @@ test: ## Run the tests (ARGS=… goes to pytest)
 	@scripts/venv dev
 	@scripts/test-tools
 	$(BIN)/pytest $(ARGS)
+
+faults: ## Kill, fill, cut and hang it for an hour; the figures go to out/faults.md (ARGS='-j 2 -k storm' picks some)
+	@scripts/venv dev
+	@scripts/test-tools
+	@scripts/faults $(ARGS)
 
 check: ## Lint, formatting, types and the direction of imports
 	@scripts/venv dev
@@ -66,5 +71,5 @@ bench-idle: ## Measure start, memory and CPU of an idle daemon
 	@$(BIN)/python bench/idle.py --config $(CONFIG) $(ARGS)
 
 clean: ## Remove everything that was made here (not state/)
-	rm -rf .venv .tools dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .tools dist out .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -100,7 +100,13 @@ UNSURE = {
 }
 
 
+BESIDE = ("taken", "answered")
+"""Killed by the provider's clock instead of at a landmark."""
+
+
 def cases(stage: str) -> list[Case]:
+    if stage in BESIDE:
+        return [Case(stage=stage, landmark="", action="kill", repeats=1)] * (25 if NIGHTLY else 1)
     return [
         Case(stage=stage, landmark=landmark, action=action, repeats=repeats)
         for repeats, landmarks in ((0, SURE.get(stage, ())), (1, UNSURE.get(stage, ())))
@@ -109,7 +115,7 @@ def cases(stage: str) -> list[Case]:
     ]
 
 
-STAGES = sorted({*SURE, *UNSURE})
+STAGES = sorted({*SURE, *UNSURE, *BESIDE})
 
 
 def go_through(those_cases: Iterable[Case], seed: str, home: Path, figures: Any) -> None:

@@ -11,6 +11,8 @@ A case names the stage in which the fault is armed:
     recovery    it works again and who was paged is told
     start       a start after a kill that left a message half sent
     fresh       the very first start
+    taken       no landmark: killed when the provider has taken the page and not answered
+    answered    no landmark: killed around the moment at which the provider answers
 """
 
 from __future__ import annotations
@@ -64,7 +66,7 @@ class Case:
     nth: int = 1
 
     def __str__(self) -> str:
-        return f"{self.stage}: {self.landmark} {self.action}"
+        return f"{self.stage}: {self.landmark} {self.action}".replace(":  ", ": ")
 
     @property
     def plan(self) -> str:
@@ -136,13 +138,15 @@ class Trial:
         if stage == "fresh":
             self.armed.touch()
             self._spawn_into_fault()
-        self._start("" if stage in ("start", "fresh") else self.case.plan)
+        self._start("" if stage in ("start", "fresh") or not self.case.landmark else self.case.plan)
         self._green()
         stages: dict[str, Callable[[], None]] = {
             "page": lambda: self._with_fault(lambda: self.world.down(SUBJECT)),
             "announce": lambda: self._with_fault(lambda: self.world.down(SUBJECT)),
             "start": self._half_sent,
             "fresh": lambda: self.world.down(SUBJECT),
+            "taken": lambda: self._killed_beside_the_provider(answered=False),
+            "answered": lambda: self._killed_beside_the_provider(answered=True),
         }
         if stage in stages:
             stages[stage]()
@@ -159,9 +163,8 @@ class Trial:
                 "recovery": lambda: self.world.up(SUBJECT),
             }
             self._with_fault(later[stage])
-            if stage == "ack" and not self.acks:
-                self._acknowledge()
-                assert self.acks, "cannot acknowledge after the restart"
+            if stage == "ack":
+                until(self._acknowledged, within=15, why="cannot acknowledge after the fault", look_every=0.2)
         self._taken("page", self.ways)
         if stage == "ack":
             time.sleep(max(0.0, self.acks[0].at + 6 - time.time()))  # beyond the second step
@@ -222,6 +225,18 @@ class Trial:
         self._spawn_into_fault()
         self._start("")
 
+    def _killed_beside_the_provider(self, *, answered: bool) -> None:
+        self.providers.script(self.first, "hold")
+        self.world.down(SUBJECT)
+        self.providers.held(self.first)
+        if answered:
+            self.providers.release()
+            time.sleep(self.dice.uniform(0, 0.01))
+        self.daemon.kill()
+        self.providers.release()
+        self.hits.touch()
+        self.daemon.start()
+
     def _start(self, plan: str) -> None:
         if not self.daemon.running:
             self.daemon.start(fault=plan)
@@ -236,9 +251,15 @@ class Trial:
         )
 
     def _acknowledge(self) -> None:
-        status, _ = self.daemon.post("/api/v1/incidents/INC-1/acknowledge", {"by": "li"})
+        status, _ = self.daemon.post("/api/v1/incidents/INC-1/ack", {"by": "li"})
         if status == 200:
             self.acks.append(Acknowledged(incident="INC-1", at=time.time()))
+
+    def _acknowledged(self) -> bool:
+        """Ask again as a person would whose word was not taken."""
+        if not self.acks:
+            self._acknowledge()
+        return bool(self.acks)
 
     def _silence(self) -> None:
         wish = {"matchers": {"check": "target-001"}, "author": "li", "reason": "works", "lasting": "1h"}
