@@ -18,8 +18,12 @@ from typing import Any, Final
 from lab.checker import Message, messages
 from lab.daemon import Nightbell
 from lab.providers import Providers
+from lab.tier import NIGHTLY
 from lab.wait import until
 from lab.world import World
+
+KILLS, APART, PEOPLE, TARGETS = 200, 5.0, 12, 3
+"""Kills on the way, seconds between two steps, people (one a step), and incidents."""
 
 CONFIG: Final = """
 host: off
@@ -54,62 +58,65 @@ def configured(world: World, steps: Sequence[float], smtp: int) -> str:
     )
 
 
-def test_each_step_pages_at_its_time_though_the_daemon_is_killed_on_the_way(
-    tmp_path: Path, tier: str, dice: Random, figures: Any
-) -> None:
-    kills, apart, people, targets = (200, 5.0, 12, 3) if tier == "nightly" else (2, 1.5, 2, 1)
-    steps = [place * apart for place in range(people)]
-    with World(tmp_path / "world", targets=targets) as world, Providers(tmp_path / "providers") as providers:
-        daemon = Nightbell(tmp_path / "daemon", configured(world, steps, providers.ports["mail"]))
-        try:
-            daemon.start()
-            until(
-                lambda: all(one["outcome"] == "up" for one in daemon.items("checks")),
-                within=20,
-                why="all work",
-            )
-            for name in world.names:
-                world.down(name)
-            until(lambda: len(daemon.items("incidents")) == targets, within=10, why="the incidents open")
-            for _ in range(kills):
-                time.sleep(dice.uniform(0.0, 1.5))
-                daemon.kill()
-                daemon.start()
-            ended = time.time()
-            rounds = begun(daemon)
-            due = {one: expected(began, steps, ended) for one, began in rounds.items()}
-            while time.time() < ended + TOLERANCE and len(providers.receipts()) < sum(map(len, due.values())):
-                time.sleep(0.1)
-            incidents = [one["id"] for one in daemon.items("incidents")]
-        finally:
-            daemon.close()
-        taken = [one for one in messages(providers.receipts()) if one.kind == "page"]
+if NIGHTLY:  # shorter ways with kills on them stand in tests/stories
 
-    assert len(incidents) == targets, incidents
-    late: list[float] = []
-    problems: list[str] = []
-    for one in incidents:
-        pages = [page for page in taken if page.incidents == {one}]
-        problems += unasked(pages)
-        for step, at in due[one]:
-            here = [page for page in pages if page.steps.get(one) == step]
-            if not here:
-                problems.append(f"{one} step {step}: lost")
-                continue
-            late.append(here[0].at - at)
-            if len({page.key for page in here}) > 1:
-                problems.append(f"{one} step {step}: paged as {sorted({page.key for page in here})}")
-            if not -0.5 <= late[-1] <= TOLERANCE:
-                problems.append(f"{one} step {step}: {late[-1]:.1f} s after its time")
-    again = len(taken) - len({page.key for page in taken})
-    figures.record(
-        "nobody acknowledges, killed on the way", n=kills, steps=len(late), duplicates=again,
-        lost=sum("lost" in one for one in problems), late=sum("after its time" in one for one in problems),
-        latest=f"{max(late, default=0):.1f} s",
-    )  # fmt: skip
-    assert not problems
-    assert len(late) >= len(steps) * targets, "not even one round was judged"
-    assert again <= kills * targets, "more repeats than pages under way at the kills"
+    def test_each_step_pages_at_its_time_though_the_daemon_is_killed_on_the_way(
+        tmp_path: Path, dice: Random, figures: Any
+    ) -> None:
+        steps = [place * APART for place in range(PEOPLE)]
+        with (
+            World(tmp_path / "world", targets=TARGETS) as world,
+            Providers(tmp_path / "providers") as providers,
+        ):
+            daemon = Nightbell(tmp_path / "daemon", configured(world, steps, providers.ports["mail"]))
+            try:
+                daemon.start()
+                until(
+                    lambda: all(one["outcome"] == "up" for one in daemon.items("checks")),
+                    within=20,
+                    why="all work",
+                )
+                for name in world.names:
+                    world.down(name)
+                until(lambda: len(daemon.items("incidents")) == TARGETS, within=10, why="the incidents open")
+                for _ in range(KILLS):
+                    time.sleep(dice.uniform(0.0, 1.5))
+                    daemon.kill()
+                    daemon.start()
+                ended = time.time()
+                rounds = begun(daemon)
+                due = {one: expected(began, steps, ended) for one, began in rounds.items()}
+                time.sleep(TOLERANCE)
+                incidents = [one["id"] for one in daemon.items("incidents")]
+            finally:
+                daemon.close()
+            taken = [one for one in messages(providers.receipts()) if one.kind == "page"]
+
+        assert len(incidents) == TARGETS, incidents
+        late: list[float] = []
+        problems: list[str] = []
+        for one in incidents:
+            pages = [page for page in taken if page.incidents == {one}]
+            problems += unasked(pages)
+            for step, at in due[one]:
+                here = [page for page in pages if page.steps.get(one) == step]
+                if not here:
+                    problems.append(f"{one} step {step}: lost")
+                    continue
+                late.append(here[0].at - at)
+                if len({page.key for page in here}) > 1:
+                    problems.append(f"{one} step {step}: paged as {sorted({page.key for page in here})}")
+                if not -0.5 <= late[-1] <= TOLERANCE:
+                    problems.append(f"{one} step {step}: {late[-1]:.1f} s after its time")
+        again = len(taken) - len({page.key for page in taken})
+        figures.record(
+            "nobody acknowledges, killed on the way", n=KILLS, steps=len(late), duplicates=again,
+            lost=sum("lost" in one for one in problems), late=sum("after its time" in one for one in problems),
+            latest=f"{max(late, default=0):.1f} s",
+        )  # fmt: skip
+        assert not problems
+        assert len(late) >= len(steps) * TARGETS, "not even one round was judged"
+        assert again <= KILLS * TARGETS, "more repeats than pages under way at the kills"
 
 
 def begun(daemon: Nightbell) -> Mapping[str, Mapping[int, float]]:

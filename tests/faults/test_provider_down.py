@@ -123,7 +123,7 @@ def test_while_one_channel_is_down_the_next_is_asked_within_half_a_minute(
     async def story(here: Core) -> None:
         began = asyncio.get_running_loop().time()
         await here.outage()
-        await passes(here, 120)
+        await passes(here, 60)
         pages = [(at, message.to) for at, message in mail.took if message.kind is Kind.PAGE]
         asked = [at - began for at, _ in pages]
         told = Counter(to for _, to in pages)

@@ -1,6 +1,6 @@
 """Providers are down, each in its own way, and come back: who waits for a page gets one, soon, and not a pile.
 
-The whole daemon against real sockets: ten minutes in the nightly tier, seconds in the other.
+The whole daemon against real sockets, ten minutes by the clock.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from lab.daemon import Nightbell, Server
 from lab.providers import Providers
+from lab.tier import NIGHTLY
 from lab.wait import free_port, until
 from lab.world import World
 
@@ -26,6 +27,8 @@ WAYS: Final = ("refused", "unreachable", "broken", "busy")
 SILENT: Final = "silent"
 """Takes what comes and says nothing: nobody can tell whether it has read it, so only the next round asks again."""
 
+DOWN: Final = 600.0
+TIMEOUT: Final = 15.0
 WITHIN: Final = 60.0
 WISH: Final = 2
 """Seconds of Retry-After."""
@@ -42,7 +45,7 @@ channels:
 """
 
 
-def configured(world: World, ports: dict[str, int], timeout: float) -> str:
+def configured(world: World, ports: dict[str, int]) -> str:
     """Return a configuration with a person and a channel for each way; `both` has a channel that works, too."""
     people = {way: {way: way} for way in ports if way != "works"}
     people["both"] = {"unreachable": "both", "works": "both"}
@@ -51,7 +54,7 @@ def configured(world: World, ports: dict[str, int], timeout: float) -> str:
         people=", ".join(f"p-{name}: {{channels: {channels}}}" for name, channels in people.items()),
         everybody=", ".join(f"p-{name}" for name in people),
         channels="".join(
-            f"  {way}: {{notifier: webhook, url: 'http://127.0.0.1:{port}/{{address}}', timeout: {timeout:g}s}}\n"
+            f"  {way}: {{notifier: webhook, url: 'http://127.0.0.1:{port}/{{address}}', timeout: {TIMEOUT:g}s}}\n"
             for way, port in ports.items()
         ),
     )
@@ -74,71 +77,73 @@ def unreachable(port: int) -> Iterator[None]:
                 one.close()
 
 
-def test_who_waits_for_a_page_gets_one_when_its_provider_returns(
-    tmp_path: Path, tier: str, figures: Any
-) -> None:
-    down, timeout, silent = (600.0, 15.0, (SILENT,)) if tier == "nightly" else (2.0, 1.0, ())
-    ports = {"refused": free_port(), "unreachable": free_port(), "works": free_port()}
-    servers = [Server("lab.webhook_server", tmp_path / "works.jsonl", port=ports["works"])]
-    with (
-        World(tmp_path / "world", targets=1) as world,
-        Providers(tmp_path / "one") as one,
-        Providers(tmp_path / "other") as other,
-    ):
-        one.mode("pager", "503")
-        one.mode("chat", "hang")
-        other.mode("pager", f"429:{WISH}")
-        ports |= {"broken": one.ports["pager"], "busy": other.ports["pager"]} | dict.fromkeys(
-            silent, one.ports["chat"]
-        )
-        daemon = Nightbell(tmp_path / "daemon", configured(world, ports, timeout))
-        try:
-            with unreachable(ports["unreachable"]):
-                daemon.start()
-                until(lambda: daemon.items("checks")[0]["outcome"] == "up", within=20, why="the target works")
-                world.down("target-000")
-                began = time.time()
-                time.sleep(down)
-            back = time.time()
-            servers += [
-                Server("lab.webhook_server", tmp_path / f"{way}.jsonl", port=ports[way])
-                for way in ("refused", "unreachable")
-            ]
-            one.mode("pager", "ok")
-            one.mode("chat", "ok")
-            other.mode("pager", "ok")
+if NIGHTLY:  # seconds would show little that test_provider_down.py does not
 
-            def told() -> Counter[str]:
-                """Count by person what was taken since the providers' return."""
-                pages = [page for server in servers[1:] for page in server.entries()]
-                pages += [page for page in one.receipts() + other.receipts() if page["taken"]]
-                return Counter(page["path"].strip("/") for page in pages)
+    def test_who_waits_for_a_page_gets_one_when_its_provider_returns(tmp_path: Path, figures: Any) -> None:
+        ports = {"refused": free_port(), "unreachable": free_port(), "works": free_port()}
+        servers = [Server("lab.webhook_server", tmp_path / "works.jsonl", port=ports["works"])]
+        with (
+            World(tmp_path / "world", targets=1) as world,
+            Providers(tmp_path / "one") as one,
+            Providers(tmp_path / "other") as other,
+        ):
+            one.mode("pager", "503")
+            one.mode("chat", "hang")
+            other.mode("pager", f"429:{WISH}")
+            ports |= {"broken": one.ports["pager"], "busy": other.ports["pager"], SILENT: one.ports["chat"]}
+            daemon = Nightbell(tmp_path / "daemon", configured(world, ports))
+            try:
+                with unreachable(ports["unreachable"]):
+                    daemon.start()
+                    until(
+                        lambda: daemon.items("checks")[0]["outcome"] == "up",
+                        within=20,
+                        why="the target works",
+                    )
+                    world.down("target-000")
+                    began = time.time()
+                    time.sleep(DOWN)
+                back = time.time()
+                servers += [
+                    Server("lab.webhook_server", tmp_path / f"{way}.jsonl", port=ports[way])
+                    for way in ("refused", "unreachable")
+                ]
+                one.mode("pager", "ok")
+                one.mode("chat", "ok")
+                other.mode("pager", "ok")
 
-            due = {*WAYS, *silent} | ({"both"} if tier != "nightly" else set())
-            until(
-                lambda: told().keys() >= due, within=WITHIN, why=f"everybody hears of it, not only {told()}"
-            )
-            after = time.time() - back
-            time.sleep(1)
-            found = told()
-            rows = daemon.items("notifications?kind=page&limit=1000")
-            second = [page for page in servers[0].entries() if page["path"] == "/both"]
-        finally:
-            daemon.close()
-            for server in servers:
-                server.close()
-        asked = [float(receipt["at"]) for receipt in other.receipts()]
+                def told() -> Counter[str]:
+                    """Count by person what was taken since the providers' return."""
+                    pages = [page for server in servers[1:] for page in server.entries()]
+                    pages += [page for page in one.receipts() + other.receipts() if page["taken"]]
+                    return Counter(page["path"].strip("/") for page in pages)
 
-    pile = {person: count for person, count in found.items() if count > 1}
-    figures.record(
-        f"provider down {down:g} s", n=len(due), lost=0, duplicates=sum(pile.values()) - len(pile),
-        delivered_after=f"{after:.1f} s", rows=len(rows), states=dict(Counter(row["state"] for row in rows)),
-    )  # fmt: skip
-    assert not pile.keys() - {SILENT}
-    gaps = [later - earlier for earlier, later in pairwise(asked)]
-    assert min(gaps) >= WISH, "the provider's wish for time is not heeded"
-    assert max(gaps) <= 60 + timeout
-    if tier == "nightly":  # its own channel is down for longer than it takes to ask the next one
+                due = {*WAYS, SILENT}
+                until(
+                    lambda: told().keys() >= due,
+                    within=WITHIN,
+                    why=f"everybody hears of it, not only {told()}",
+                )
+                after = time.time() - back
+                time.sleep(1)
+                found = told()
+                rows = daemon.items("notifications?kind=page&limit=1000")
+                second = [page for page in servers[0].entries() if page["path"] == "/both"]
+            finally:
+                daemon.close()
+                for server in servers:
+                    server.close()
+            asked = [float(receipt["at"]) for receipt in other.receipts()]
+
+        pile = {person: count for person, count in found.items() if count > 1}
+        figures.record(
+            f"provider down {DOWN:g} s", n=len(due), lost=0, duplicates=sum(pile.values()) - len(pile),
+            delivered_after=f"{after:.1f} s", rows=len(rows), states=dict(Counter(row["state"] for row in rows)),
+        )  # fmt: skip
+        assert not pile.keys() - {SILENT}
+        gaps = [later - earlier for earlier, later in pairwise(asked)]
+        assert min(gaps) >= WISH, "the provider's wish for time is not heeded"
+        assert max(gaps) <= 60 + TIMEOUT
         asked_after = datetime.fromisoformat(second[0]["at"]).timestamp() - began
         figures.record("second channel of the whole daemon", n=1, asked_after=f"{asked_after:.1f} s")
         assert asked_after <= 35
