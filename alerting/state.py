@@ -128,6 +128,8 @@ class State:
         index = self._indexes.get(kind)
         if index is not None and index.size == len(table):
             index.change(record.id, before, record if stays else None)
+        elif index is not None:
+            del self._indexes[kind]  # somebody has put records beside us: it is made anew when it is asked
         if stays:
             table[record.id] = record
         else:
