@@ -62,6 +62,12 @@ class Answer:
         if self.done == "success":
             return Accepted(detail=f"taken by {scheme}")
         told = "\n".join(text for _, text in self.lines)
+        if self.done == "unknown":  # it would be sent all the same
+            raise DeliveryError(
+                f"option {words(told, 4)} after the ? of the URL is not known",
+                reason=Reason.CONFIG,
+                retry=False,
+            )
         reason, retry, why = self._cause(told)
         known = _STATUS.search(told) or _MAIL_REPLY.search(told)
         raise DeliveryError(
@@ -75,8 +81,6 @@ class Answer:
         if self.done == "config":
             # What the plugin says is left out: some print the very token they find invalid.
             return Reason.CONFIG, False, "Apprise takes the URL or the address for invalid"
-        if self.done == "unknown":
-            return Reason.CONFIG, False, f"option {told[:4]} after the ? of the URL is not known"
         if self.done != "failure":
             return Reason.INTERNAL, True, "the plugin crashed: " + told
         if reply := list(_MAIL_REPLY.finditer(told)):
