@@ -1,0 +1,406 @@
+"""The simulation: a day of the daemon in virtual time, drawn from a seed, judged against the reference model.
+
+    script  what breaks, what people do, how providers, disk, process and clock behave     simulation_script
+    stage   time, targets, providers and people round one process                          here
+    process the real desk with simulated doing                                             simulation_daemon
+    judge   the same input to the reference model, and both accounts compared              simulation_judge, model
+    rules   what must hold of the letters that arrived, whatever the model says            simulation_rules
+
+The clock strikes when the model says that something is due, a second before that, and now and then between: what
+the desk does too late is seen when it is due, what it does too early is seen before. Idle time costs nothing.
+"""
+
+from __future__ import annotations
+
+import heapq
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from random import Random
+from typing import Any, Final
+
+from alerting.alert import Alert
+from alerting.desk import decide
+from alerting.desk.passing import busy
+from alerting.desk.wanted import unwanted
+from alerting.inputs import Input, Tick
+from alerting.notification import Notification
+from alerting.state import Changes, Proof
+from lab.simulation_daemon import Core, Process
+from lab.simulation_disk import Disk
+from lab.simulation_judge import Divergence, Judge
+from lab.simulation_people import finished, said
+from lab.simulation_rules import Rules
+from lab.simulation_script import HOUR, SECOND, Condition, Event, Manner, Point, Script, script_of
+from lab.simulation_targets import look
+from probes.sample import Sample
+
+REAL: Final = Core(decide=decide, unwanted=unwanted)
+AFTER: Final = 80 * HOUR
+"""So long the world is left alone after the last event: by then a ticket has closed itself."""
+RETRY: Final = 5 * SECOND
+PATIENCE: Final = 600 * SECOND
+"""A death that waits for a moment that does not come happens all the same after this."""
+
+
+class Death(Exception):
+    """The process dies here and now."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How a day went. `problem` is empty where all promises were kept."""
+
+    seed: str
+    problem: str = ""
+    at: str = ""
+    trace: list[str] = field(default_factory=list)
+    inputs: int = 0
+    letters: int = 0
+    incidents: int = 0
+    deaths: int = 0
+
+
+class Stage:
+    """The world round the process."""
+
+    def __init__(self, script: Script, core: Core = REAL, *, traced: bool = False) -> None:
+        self.script = script
+        self.core = core
+        self.seed = script.seed
+        self.ms = 0
+        self.jumped = timedelta(0)
+        self.dice = Random(f"{script.seed}/stage")
+        self.plan = script.plans[0]
+        self.disk = Disk()
+        self.rules = Rules(self)
+        self.judge = Judge(self.plan, self.now())
+        self.process: Process | None = None
+        self.outcome = Outcome(seed=script.seed)
+        self._traced = traced
+        self._heap: list[tuple[int, int, Process | None, Callable[[], None]]] = []
+        self._order = count()
+        self._tick_at: int | None = None
+        self._dying: list[Event] = []
+        self._passed = 0
+        self._dead_until = 0
+        self._runs: dict[str, int] = {}
+
+    # --- what the process asks
+
+    def now(self) -> datetime:
+        """Return the time on the wall."""
+        return (self.script.begins + timedelta(milliseconds=self.ms) + self.jumped).astimezone(UTC)
+
+    def later(self, ms: int, what: Callable[[], None]) -> None:
+        """Do something then, where the process that asks for it still lives."""
+        heapq.heappush(self._heap, (self.ms + ms, next(self._order), self.process, what))
+
+    def disk_fails(self) -> bool:
+        """Tell whether the disk takes nothing now."""
+        return any(True for _ in self._going_on("disk fails"))
+
+    def manner(self, channel: str, key: str, attempt: int) -> Manner:
+        """Tell how a provider takes a message now."""
+        for event in self._going_on("provider"):
+            if event.more["channel"] == channel:
+                manner: Manner = event.more["manner"]
+                if manner is Manner.MIXED:
+                    manner = Random(f"{self.seed}/{key}/{attempt}").choice(
+                        [one for one in Manner if one is not manner]
+                    )
+                return manner
+        return Manner.WELL
+
+    def _going_on(self, what: str) -> Iterable[Event]:
+        if self.ms >= self.script.lasts:
+            return
+        for event in self.script.events:
+            if event.at > self.ms:
+                return
+            if event.what == what and self.ms < event.at + event.more["lasts"]:
+                yield event
+
+    def passing(self, point: Point) -> None:
+        """The process passes a moment at which it may die."""
+        if not self._dying:
+            return
+        death = self._dying[0]
+        if death.more["point"] is point or (death.more["point"] is Point.ANYWHERE):
+            self._passed += 1
+            if self._passed >= death.more["nth"]:
+                raise Death
+
+    def heard(self, given: Input | Sample, changes: Changes | None) -> int:
+        """The desk has decided."""
+        assert self.process is not None
+        self.outcome.inputs += 1
+        self._say(given, changes)
+        place = self.judge.heard(given, changes, self.process.state, self.now(), self.plan)
+        self.rules.decided(given, changes, self.process.state)
+        return place
+
+    def refused(self, given: Input) -> None:
+        """The desk has refused."""
+        self.judge.refused(given, self.now(), self.plan)
+
+    def begun(self, row: Notification) -> None:
+        """A message is about to leave."""
+        self.rules.begun(row, self.judge.model.mail.get(row.id))
+
+    def taken(self, rows: list[Notification]) -> None:
+        """A provider has taken a message."""
+        for row in rows:
+            self.outcome.letters += 1
+            self._note(
+                f"arrives: {row.kind.value} {row.id} {row.incident} {row.step} to {row.to or row.channel}"
+            )
+            self.rules.taken(row)
+
+    # --- the day
+
+    def run(self) -> Outcome:
+        """Live through the day; a broken promise ends it."""
+        try:
+            self._live()
+        except Divergence as broken:
+            self.outcome.problem = str(broken)
+            self.outcome.at = str(Event(self.ms, f"({self.now():%Y-%m-%d %H:%M:%S.%f} UTC)"))
+        return self.outcome
+
+    def _live(self) -> None:
+        for event in self.script.events:
+            heapq.heappush(
+                self._heap, (event.at, next(self._order), None, lambda event=event: self._happens(event))
+            )
+        tidy = self.script.lasts + HOUR
+        heapq.heappush(self._heap, (tidy, next(self._order), None, self._tidy))
+        self._start(Process(self), None)
+        end = self.script.lasts + AFTER
+        while True:
+            at = self._heap[0][0] if self._heap else end
+            if self._tick_at is not None and self._tick_at < at:
+                self._step(self._tick_at, self._tick)
+            elif at >= end:
+                break
+            else:
+                _, _, process, what = heapq.heappop(self._heap)
+                if process is None or process is self.process:
+                    self._step(at, what)
+        self.ms = end
+        assert self.process is not None
+        self.outcome.incidents = self.disk.numbers.get("INC", 0)
+        self.judge.compare_all(self.process.state, "at the end")
+        self.rules.ended(self.process)
+
+    def _step(self, at: int, what: Callable[[], None]) -> None:
+        self.ms = max(self.ms, at)
+        try:
+            what()
+        except Death:
+            self._die()
+        self._wind()
+
+    def _wind(self) -> None:
+        """Set the clock to strike when the next is due, or somewhat earlier."""
+        process = self.process
+        if process is None or not busy(process.state):
+            self._tick_at = None
+            return
+        idle = self.dice.randrange(20, 90) * SECOND if self.ms < self.script.lasts else 1800 * SECOND
+        wanted = self.ms + idle
+        for due in (self.judge.model.next_due(), self.rules.next_due(process.state)):
+            if due is not None:
+                ms = -((self.now() - due) // timedelta(milliseconds=1)) + self.ms
+                wanted = min(wanted, ms if ms - SECOND <= self.ms else ms - SECOND)
+        grid = max(wanted, self.ms + 1)
+        self._tick_at = -(-grid // SECOND) * SECOND
+
+    def _tick(self) -> None:
+        if self.process is not None:
+            self.process.submit(Tick())
+
+    # --- targets
+
+    def _watch(self) -> None:
+        """Begin, or go on, to look at every check of the plan."""
+        for place, name in enumerate(sorted(self.plan.checks)):
+            if name not in self._runs:
+                self._run_at(name, self.ms + 500 + 137 * place)
+
+    def _run_at(self, check: str, at: int) -> None:
+        self._runs[check] = at
+        heapq.heappush(self._heap, (at, next(self._order), self.process, lambda: self._look(check, at)))
+
+    def _look(self, check: str, at: int) -> None:
+        if self._runs.get(check) != at or self.process is None:
+            return
+        if check not in self.plan.checks:
+            del self._runs[check]
+            return
+        condition, part = self._condition(check)
+        sample = look(
+            self.plan.checks[check], self.now(), condition, part, flip=Random(f"{check}{at}").random() < 0.5
+        )
+        self.process.observe(sample)
+        self._run_at(check, self._next_look(check, condition))
+
+    def _condition(self, check: str) -> tuple[Condition, str]:
+        for event in self._going_on("trouble"):
+            if event.more["check"] == check:
+                return event.more["condition"], event.more.get("part", "")
+        if self.script.fresh and check == "c0" and self.ms < self.script.lasts // 2:
+            return Condition.DOWN, ""  # never worked yet
+        return Condition.UP, ""
+
+    def _next_look(self, check: str, condition: Condition) -> int:
+        assert self.process is not None
+        every = (10 + 5 * (len(check) + ord(check[-1]) % 4)) * SECOND
+        state = self.process.state
+        alerts = [one for key, one in state.records[Alert].items() if key.startswith(f"{check}/")]
+        if any(isinstance(one, Alert) and one.state.value == "pending" for one in alerts):
+            return self.ms + min(RETRY, every)
+        if alerts or condition is not Condition.UP or check not in state.records[Proof]:
+            return self.ms + every
+        changes = [
+            event.at
+            for event in self.script.events
+            if event.what == "trouble"
+            and event.more["check"] == check
+            and event.at + event.more["lasts"] > self.ms
+        ]
+        soon = min(changes, default=self.script.lasts + 100 * AFTER)
+        return self.ms + max(1, -(-(soon - self.ms) // every)) * every
+
+    # --- events
+
+    def _happens(self, event: Event) -> None:
+        self._note(str(event))
+        match event.what:
+            case "trouble" | "provider" | "disk fails":
+                pass  # looked up when it matters
+            case "death":
+                self._dying.append(event)
+                heapq.heappush(
+                    self._heap, (event.at + PATIENCE, next(self._order), None, lambda: self._at_last(event))
+                )
+            case "jump":
+                self.jumped += timedelta(seconds=event.more["seconds"])
+            case "reload":
+                self.plan = self.script.plans[event.more["plan"]]
+                if self.process is not None:
+                    self.process.reload()
+                    self._watch()
+            case _:
+                given = said(event, self.process.state, self.now()) if self.process else None
+                if given is not None and self.process is not None:
+                    self.process.submit(given, lambda done: self.rules.answered(given, done))
+
+    def _tidy(self) -> None:
+        """Let people finish what only people finish."""
+        if self.process is None:
+            heapq.heappush(self._heap, (self.ms + SECOND, next(self._order), None, self._tidy))
+            return
+        for given in finished(self.process.state):
+            self.process.submit(given)
+
+    def _at_last(self, event: Event) -> None:
+        if self._dying and self._dying[0] is event:
+            raise Death
+
+    def _die(self) -> None:
+        event = self._dying.pop(0)
+        self._passed = 0
+        process, self.process = self.process, None
+        if process is None:
+            return
+        self.outcome.deaths += 1
+        self._note(f"dies: {event}")
+        self.rules.died(self.judge.lost(process.waiting[0].place) if process.waiting else [])
+        self._tick_at = None
+        self._runs.clear()
+        found = process.left(power=event.more["power"])
+        heapq.heappush(
+            self._heap,
+            (self.ms + event.more["down"], next(self._order), None, lambda: self._begin_again(found)),
+        )
+
+    def _begin_again(self, found: Any) -> None:
+        if self.process is not None:
+            return
+        if self.disk_fails():
+            heapq.heappush(
+                self._heap, (self.ms + SECOND, next(self._order), None, lambda: self._begin_again(found))
+            )
+            return
+        self._start(Process(self), found)
+
+    def _start(self, process: Process, found: Any) -> None:
+        self.process = process
+        self._note("starts")
+        if found is not None:
+            try:
+                process.take_over(found, self.judge.restarted)
+            except Death:
+                self._die()
+                return
+        self._watch()
+
+    # --- the trace
+
+    def _say(self, given: Input | Sample, changes: Changes | None) -> None:
+        if not self._traced or (isinstance(given, Tick) and not changes):
+            return
+        self._note(str(given)[:200])
+        for entry in changes.entries if changes else ():
+            self._note(f"    {entry.incident} {entry.event}: {entry.text}")
+
+    def _note(self, words: str) -> None:
+        if self._traced:
+            self.outcome.trace.append(f"{Event(self.ms, words)}".rstrip())
+
+
+def simulate(script: Script, core: Core = REAL, *, traced: bool = False) -> Outcome:
+    """Live through a day and say how it went."""
+    return Stage(script, core, traced=traced).run()
+
+
+def shrunk(script: Script, core: Core = REAL, *, tries: int = 400) -> Script:
+    """Leave out events as long as the day still fails in the same way."""
+    wanted = _kind_of(simulate(script, core))
+    assert wanted, "a day that does not fail cannot be made smaller"
+    events, step = list(script.events), max(1, len(script.events) // 2)
+    while step and tries > 0:
+        place = 0
+        while place < len(events) and tries > 0:
+            fewer = events[:place] + events[place + step :]
+            tries -= 1
+            if _kind_of(simulate(replace(script, events=tuple(fewer)), core)) == wanted:
+                events = fewer
+            else:
+                place += step
+        step //= 2
+    return replace(script, events=tuple(events))
+
+
+def _kind_of(outcome: Outcome) -> str:
+    """Return what a problem has in common with others of its kind."""
+    return re.sub(r"[A-Z]+-\d+|\(.*|\d+", "", outcome.problem)[:60]
+
+
+def lived(seed: str, hours: float) -> Outcome:
+    """Draw a day and live through it; for processes of their own."""
+    return simulate(script_of(seed, hours=hours))
+
+
+def told(script: Script, core: Core = REAL, *, last: int = 60) -> list[str]:
+    """Tell a failing day: its events, and what happened before it failed."""
+    day = simulate(script, core, traced=True)
+    return [
+        *map(str, script.events),
+        "…",
+        *(line[:240] for line in day.trace[-last:]),
+        f"{day.at} {day.problem}",
+    ]
