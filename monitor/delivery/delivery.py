@@ -251,8 +251,8 @@ class Delivery:
         task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        self._sending.pop(task, None)
-        self._woken.set()
+        if not self._sending.pop(task).over:
+            self._woken.set()
         if not task.cancelled() and (problem := task.exception()) is not None:
             log.error("cannot book a receipt: %s", problem, exc_info=problem)
 
