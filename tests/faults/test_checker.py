@@ -62,6 +62,10 @@ def test_a_page_for_the_outage_before_does_not_stand_for_this_one():
     assert len(judged(*GOOD, outages=(OUTAGE, again)).lost) == 2
 
 
+def test_what_the_provider_dropped_for_its_key_told_nobody():
+    assert wrong(message(103, again=True, marked=True), *GOOD[1:]) == {"lost"}
+
+
 def test_an_outage_that_goes_on_has_to_be_paged_too():
     assert "lost" in wrong(outages=(replace(OUTAGE, down_to=None),))
 

@@ -108,7 +108,14 @@ def cases(stage: str) -> list[Case]:
     if stage in BESIDE:
         return [Case(stage=stage, landmark="", action="kill", repeats=1)] * (25 if NIGHTLY else 1)
     return [
-        Case(stage=stage, landmark=landmark, action=action, repeats=repeats)
+        Case(
+            stage=stage,
+            landmark=landmark,
+            action=action,
+            repeats=repeats,
+            # Claimed, and the daemon does not know it: the claim has to run out before anybody looks.
+            patience=150 if (landmark, action) == ("claim.done", "raise") else 30,
+        )
         for repeats, landmarks in ((0, SURE.get(stage, ())), (1, UNSURE.get(stage, ())))
         for landmark in landmarks
         for action in ACTIONS

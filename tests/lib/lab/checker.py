@@ -38,6 +38,8 @@ class Message:
     n: int = 0
     mode: str = "ok"
     """How the provider treated it."""
+    again: bool = False
+    """The provider knew its key, and dropped it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +123,7 @@ def _message(one: Mapping[str, Any]) -> Message:
         marked=MARK in text,
         n=int(one.get("n") or 0),
         mode=str(one.get("mode") or "ok"),
+        again=one["service"] == "pager" and bool(one.get("again")),
     )
 
 
@@ -210,7 +213,7 @@ def _one(verdict: Verdict, outage: Outage, pages: Sequence[Message], rules: Rule
     if len(incidents) > 1:
         verdict.leak.append(f"{what}: {sorted(incidents)}")
     for service, to in rules.ways:
-        here = [page for page in pages if (page.service, page.to) == (service, to)]
+        here = [page for page in pages if (page.service, page.to) == (service, to) and not page.again]
         if here or outage.lasted(rules.now) >= rules.must:
             verdict.judged += 1
             if not here:

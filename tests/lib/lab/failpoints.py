@@ -13,6 +13,9 @@ A case names the stage in which the fault is armed:
     fresh       the very first start
     taken       no landmark: killed when the provider has taken the page and not answered
     answered    no landmark: killed around the moment at which the provider answers
+    plain       no fault but the provider's: it treats page and all-clear by `words` and `end_words`
+    escalate    no fault: the second step is due
+    late_ack    no fault: a person acknowledges between a refused attempt and the next
 """
 
 from __future__ import annotations
@@ -64,12 +67,20 @@ class Case:
     action: str
     repeats: int = 0
     nth: int = 1
+    words: tuple[str, ...] = ()
+    end_words: tuple[str, ...] = ()
+    patience: float = 30.0
+    """Seconds after which a message counts as lost."""
+    plans: str = ""
+    """A plan of its own, in place of landmark, action and nth."""
 
     def __str__(self) -> str:
         return f"{self.stage}: {self.landmark} {self.action}".replace(":  ", ": ")
 
     @property
     def plan(self) -> str:
+        if self.plans:
+            return self.plans
         action = f"pause={PAUSE}" if self.action == "pause" else self.action
         return f"{self.landmark}:{action}:{self.nth}"
 
@@ -112,7 +123,7 @@ class Trial:
             return self._outcome()
 
     def _config(self) -> str:
-        after = {"step": 2, "ack": 5}.get(self.case.stage)
+        after = {"step": 2, "escalate": 2, "ack": 5}.get(self.case.stage)
         addresses = {"mail": "{}@example.com"}
         return CONFIG.format(
             checks=self.world.checks(),
@@ -131,7 +142,9 @@ class Trial:
             return service, f"{person}@example.com" if service == "mail" else person
 
         ways = (way(self.first, "li"), way(self.second, "han"))
-        return ways if self.case.stage == "step" else ways[:1]
+        if self.case.stage == "late_ack":
+            return ()
+        return ways if self.case.stage in ("step", "escalate") else ways[:1]
 
     def _go(self) -> None:
         stage = self.case.stage
@@ -147,7 +160,12 @@ class Trial:
             "fresh": lambda: self.world.down(SUBJECT),
             "taken": lambda: self._killed_beside_the_provider(answered=False),
             "answered": lambda: self._killed_beside_the_provider(answered=True),
+            "plain": lambda: self.world.down(SUBJECT),
+            "escalate": lambda: self.world.down(SUBJECT),
+            "late_ack": self._late_ack,
         }
+        if self.case.words:
+            self.providers.script(self.first, *self.case.words)
         if stage in stages:
             stages[stage]()
         else:
@@ -168,6 +186,9 @@ class Trial:
         self._taken("page", self.ways)
         if stage == "ack":
             time.sleep(max(0.0, self.acks[0].at + 6 - time.time()))  # beyond the second step
+        if self.case.end_words:
+            self._booked()
+            self.providers.script(self.first, *self.case.end_words)
         self.world.up(SUBJECT)
         self._taken("recovery", self.ways)
         self._all_clear()
@@ -234,7 +255,6 @@ class Trial:
             time.sleep(self.dice.uniform(0, 0.01))
         self.daemon.kill()
         self.providers.release()
-        self.hits.touch()
         self.daemon.start()
 
     def _start(self, plan: str) -> None:
@@ -254,6 +274,14 @@ class Trial:
         status, _ = self.daemon.post("/api/v1/incidents/INC-1/ack", {"by": "li"})
         if status == 200:
             self.acks.append(Acknowledged(incident="INC-1", at=time.time()))
+
+    def _late_ack(self) -> None:
+        """Acknowledge when the first attempt was refused; the next one must not come."""
+        self.world.down(SUBJECT)
+        until(self.providers.receipts, within=15, why="no attempt was made", look_every=0.02)
+        self._acknowledge()
+        assert self.acks, "cannot acknowledge"
+        time.sleep(4)
 
     def _acknowledged(self) -> bool:
         """Ask again as a person would whose word was not taken."""
@@ -275,7 +303,7 @@ class Trial:
     def _taken(self, kind: str, ways: tuple[tuple[str, str], ...]) -> None:
         until(
             lambda: {(one.service, one.to) for one in self._messages(kind)} >= set(ways),
-            within=30,
+            within=self.case.patience,
             why=f"lost: no {kind} by all of {ways}",
             look_every=0.05,
         )
@@ -297,12 +325,14 @@ class Trial:
 
     def _outcome(self, problem: str = "") -> Outcome:
         staff = [one for one in messages(self.providers.receipts()) if one.kind != "announcement"]
-        rules = Rules(now=time.time(), ways=self.ways, must=5, deadline=40, told=not problem)
+        rules = Rules(
+            now=time.time(), ways=self.ways, must=5, deadline=self.case.patience + 10, told=not problem
+        )
         verdict = check(self.world.outages(), staff, rules, self.acks)
         wrong = [f"{name}: {line}" for name, lines in verdict.wrong().items() for line in lines]
         if problem:
             wrong.append(problem)
-        if not self._hit():
+        if self.case.landmark and not self._hit():
             wrong.append("the fault was never met")
         if len(verdict.duplicates) > self.case.repeats:
             wrong.append(f"{len(verdict.duplicates)} repeats: {verdict.duplicates}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -23,7 +25,13 @@ def until(what: Callable[[], T | None], *, within: float, why: str, look_every: 
 
 
 def free_port() -> int:
-    """Return a port nobody listens on right now, on loopback."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    """Return a port nobody listens on right now, on loopback.
+
+    From below those the kernel gives away by itself: nobody takes it while the one it is for is restarted.
+    """
+    dice = random.SystemRandom()
+    while True:
+        port = dice.randrange(12_000, 32_000)
+        with socket.socket() as one, suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            return port
