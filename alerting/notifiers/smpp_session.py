@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Final
 
 from alerting.notification import Reason
@@ -29,7 +28,6 @@ class Session:
         self.progress = progress
         self.at = "the connection"
         self.sequence = 0
-        self.plain: socket.socket | None = None
         self.reader: asyncio.StreamReader
         self.writer: asyncio.StreamWriter | None = None
 
@@ -58,16 +56,13 @@ class Session:
 
     def _hang_up(self) -> None:
         """End the connection at once, in whatever state it is; a TLS farewell would wait for the other side."""
-        if self.writer is not None:
+        if self.writer is not None:  # else the loop closes what did not become a connection
             self.writer.transport.abort()
-        elif self.plain is not None:
-            with suppress(OSError):
-                self.plain.shutdown(socket.SHUT_RDWR)
 
     async def _connect(self, context: ssl.SSLContext | None) -> None:
-        self.plain = await connect(self.host, self.port)
+        plain = await connect(self.host, self.port)
         self.reader, self.writer = await asyncio.open_connection(
-            sock=self.plain, ssl=context, server_hostname=self.host if context else None
+            sock=plain, ssl=context, server_hostname=self.host if context else None
         )
 
     async def _submit(self, submits: Sequence[bytes]) -> list[str]:
