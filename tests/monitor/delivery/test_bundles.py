@@ -14,9 +14,9 @@ from alerting.inputs import Acknowledge
 from alerting.notification import Kind, Notification, NotificationState, Reason
 from alerting.notifiers.api import Accepted, DeliveryError, Message, Progress
 from alerting.severity import Severity
-from lab.core_outbox import ACCEPTED, CANCELLED, queue
-from lab.core_virtual import START
-from lab.core_world import Core, passes, shop, until, within
+from lab.core_outbox import ACCEPTED, CANCELLED, hang_after_reading, hang_unread, providers, queue
+from lab.core_virtual import START, virtually
+from lab.core_world import Core, core, passes, shop, until, within
 from lab.records import NOON, incident, notification
 from monitor.delivery.compose import TOLD, compose, compose_many
 from monitor.delivery.leaving import together
@@ -256,3 +256,24 @@ def test_a_bundle_that_cannot_be_composed_leaves_as_plain_facts(tmp_path: Path) 
         assert await states(here, 30) == [ACCEPTED] * 30
 
     within(tmp_path, story)
+
+
+@pytest.mark.parametrize("left", [False, True], ids=["nothing had left", "it may have left"])
+def test_a_bundle_cut_off_by_a_crash_comes_again_whole_and_says_so_where_it_must(
+    left: bool, tmp_path: Path
+) -> None:
+    async def story() -> None:
+        async with core(
+            tmp_path, providers=providers(sms=hang_after_reading if left else hang_unread)
+        ) as here:
+            await queue(here, *(page(n, kind=Kind.REMINDER, incident=None) for n in range(1, 31)))
+            await until(lambda: here.providers["sms"].under_way)
+        async with core(tmp_path) as here:
+            await until(lambda: here.providers["sms"].took, within=30)
+            await asyncio.sleep(30)
+            [message] = here.providers["sms"].took
+            assert message.title.startswith("30 messages: ")
+            assert ("may be a repeat" in message.text) is left
+            assert await states(here, 30) == [ACCEPTED] * 30
+
+    virtually(story)
