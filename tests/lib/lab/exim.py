@@ -92,7 +92,7 @@ GREYLIST = """
 """
 GREYLISTD = """
 [timeouts]
-retryMin = 1
+retryMin = 0
 retryMax = 28800
 expire = 5184000
 [socket]
