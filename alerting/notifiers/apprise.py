@@ -38,7 +38,8 @@ class Apprise:
     """Sends each notification through an Apprise URL: SMS providers, chats, push services, voice calls and mail.
 
     It runs in a process of its own, which is killed when a service hangs past the deadline and ends after a quarter
-    of an hour without a message. A long text is sent in several parts unless the URL says `overflow=`.
+    of an hour without a message. A text too long for the service is sent in up to six parts, and cut there, unless
+    the URL says `overflow=`.
 
     URLs of services whose refusals Apprise takes for success are served by notifiers of ours, without that process:
     `dingtalk`, `wecombot`, `feishu`, `lark`, `schan`, `smpp` and `smpps` (see `dingtalk`, `wecom`, `feishu`,

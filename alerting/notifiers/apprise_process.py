@@ -30,6 +30,8 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 LINES: Final = 20
+PARTS: Final = 6
+"""Messages that one text becomes at most: nobody reads forty SMS, and each costs."""
 LINE_CHARACTERS: Final = 1000
 TELLING: Final = ("Socket Exception", "Response Details")
 """What of the DEBUG log says why; the rest repeats messages and URLs."""
@@ -154,7 +156,7 @@ def _serve(request: dict[str, Any], asset: Any, witness: Witness) -> dict[str, A
     sender.add(service)
     witness.begin(seen=_is_seen(service))
     result = sender.notify(
-        body=request["body"],
+        body=_fitting(service, request),
         title=request["title"],
         notify_type=request["type"],
         body_format=apprise.NotifyFormat.TEXT,
@@ -168,6 +170,17 @@ def _serve(request: dict[str, Any], asset: Any, witness: Witness) -> dict[str, A
     if result:
         return {"done": "success", "lines": []}
     return {"done": "failure" if witness.reached else "config", "lines": lines[-LINES:]}
+
+
+def _fitting(service: Any, request: dict[str, Any]) -> str:
+    """Return as much of the text as PARTS messages of this service hold; what matters most stands first in it."""
+    body = str(request["body"])
+    room = service.body_maxlen * PARTS * 9 // 10  # parts end at words
+    if not service.title_maxlen:  # it has no titles of its own: they go on top of the body
+        room -= len(request["title"]) + 2
+    if len(body) <= room or "overflow" in dict(parse_qsl(urlsplit(request["url"]).query)):
+        return body
+    return body[: room - 2].rstrip() + " …"
 
 
 def _adjust(service: Any, request: dict[str, Any]) -> None:

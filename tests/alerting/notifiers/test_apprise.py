@@ -300,3 +300,21 @@ def test_a_bad_url_is_found_when_the_configuration_is_read(url: str, told: str) 
     assert told in complaint
     error = asyncio.run(refusal(channel))
     assert (error.reason, error.retry) == (Reason.CONFIG, False)
+
+
+def test_a_text_that_would_be_dozens_of_sms_is_cut_behind_the_link() -> None:
+    async def scene() -> None:
+        taken = 'json:{"result": {"message_id": 1, "status": "ok"}}'
+        async with WebhookServer(always=taken) as server:
+            channel = Apprise(
+                url=f"smseagle://token@127.0.0.1:{server.port}/{{address}}"
+            )  # 1,200 characters each
+            text = f"{ACK}\n" + "a long list of incidents\n" * 2000
+            await accepted(channel, a_message(address="13800000001", text=text))
+            await channel.close()
+            told = [json.loads(entry["body"])["params"]["message"] for entry in server.entries]
+            assert 2 <= len(told) <= 6
+            assert ACK in told[0]
+            assert told[-1].endswith("…")
+
+    asyncio.run(scene())
