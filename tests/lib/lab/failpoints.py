@@ -164,8 +164,7 @@ class Trial:
             "escalate": lambda: self.world.down(SUBJECT),
             "late_ack": self._late_ack,
         }
-        if self.case.words:
-            self.providers.script(self.first, *self.case.words)
+        self._script(self.case.words)
         if stage in stages:
             stages[stage]()
         else:
@@ -188,7 +187,7 @@ class Trial:
             time.sleep(max(0.0, self.acks[0].at + 6 - time.time()))  # beyond the second step
         if self.case.end_words:
             self._booked()
-            self.providers.script(self.first, *self.case.end_words)
+            self._script(self.case.end_words)
         self.world.up(SUBJECT)
         self._taken("recovery", self.ways)
         self._all_clear()
@@ -273,7 +272,12 @@ class Trial:
     def _acknowledge(self) -> None:
         status, _ = self.daemon.post("/api/v1/incidents/INC-1/ack", {"by": "li"})
         if status == 200:
-            self.acks.append(Acknowledged(incident="INC-1", at=time.time()))
+            self.acks.append(Acknowledged(incident="INC-1", at=time.time(), grace=0.3))
+
+    def _script(self, words: tuple[str, ...]) -> None:
+        """Tell the provider; what is 500 over HTTP is 451 for mail: come back later."""
+        said = ["451" if self.first == "mail" and word == "500" else word for word in words]
+        self.providers.script(self.first, *said)
 
     def _late_ack(self) -> None:
         """Acknowledge when the first attempt was refused; the next one must not come."""

@@ -24,8 +24,8 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Final
 
-REFUSED: Final = ("redirect", "error-body")
-"""Answered, but not taken; every status from 300 up is neither."""
+REFUSED: Final = ("redirect", "error-body", "lose")
+"""Read, but not taken; every status from 300 up is neither."""
 DRIP: Final = 3.0
 
 
@@ -164,7 +164,7 @@ async def answer(
     if word == "swallow":
         await never(reader)
         return
-    if word == "rst":
+    if word in ("rst", "lose"):
         gone(writer, reset=True)
         return
     text = json.dumps(
@@ -245,7 +245,7 @@ async def dot(
     if word == "swallow":
         await never(reader)
         return False
-    if word == "rst":
+    if word in ("rst", "lose"):
         gone(writer, reset=True)
         return False
     if word == "drip":

@@ -19,14 +19,15 @@ have read it. What the HTTP ones know:
     early:N             resets after N bytes of the body; nothing taken
     swallow             takes it, never answers
     rst                 takes it, resets instead of answering
+    lose                reads it all, loses it, resets: nothing taken
     answer-rst          takes it, answers and resets at once
     drip                takes it, answers one byte every 3 s
     cut:N               takes it, closes after N bytes of the answer
     garbage             takes it, answers what is no HTTP (on port `tls`: to whatever is said)
     hold                takes it and waits for `release`, then answers as `ok`
 
-The mail server knows ok, any SMTP code (said to a letter's end, or at RCPT as `rcpt=450`), hang, swallow, rst, drip
-and hold.
+The mail server knows ok, any SMTP code (said to a letter's end, or at RCPT as `rcpt=450`), hang, swallow, rst, lose,
+drip and hold.
 """
 
 from __future__ import annotations

@@ -69,8 +69,8 @@ BUGS: Final = (
         edits=(
             (
                 "monitor/delivery/marks.py",
-                "            if place:\n                self._write(place, _slot(",
-                "            if place > SLOTS:\n                self._write(place, _slot(",
+                "self._write(place, _slot(name, attempt, remembered=remembered))",
+                "pass",
             ),
         ),
         case=case("taken", repeats=1),
@@ -147,7 +147,7 @@ BUGS: Final = (
         caught_as="lost",
     ),
     Bug(
-        name="an acknowledgement is answered before it is on the disk",
+        name="a silence is answered before it is on the disk",
         edits=(
             (
                 "monitor/pipeline.py",
@@ -160,10 +160,9 @@ BUGS: Final = (
             ),
         ),
         case=case(
-            "ack",
-            "record.begin@Incident",
-            plans="record.begin@Incident:pause=1,record.commit@Incident:kill",
-            patience=12,
+            "silence",
+            "record.begin@Silence",
+            plans="record.begin@Silence:pause=1,record.commit@Silence:kill",
         ),
         caught_as="is gone",
     ),
@@ -194,7 +193,7 @@ BUGS: Final = (
                 "receipt.state is NotificationState.AMBIGUOUS and row.kind is None:",
             ),
         ),
-        case=case("plain", words=("early:10",)),
+        case=case("plain", words=("lose",)),
         caught_as="lost",
     ),
     Bug(
