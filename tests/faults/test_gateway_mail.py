@@ -124,7 +124,9 @@ def test_where_encryption_is_stripped_nothing_is_said_in_the_clear() -> None:
         assert server.mails() == []
 
 
-def test_a_page_passes_a_real_greylist_is_delivered_once_and_its_link_works(tmp_path: Path) -> None:
+def test_a_page_passes_a_real_greylist_is_delivered_once_and_its_link_works(
+    tmp_path: Path, figures: Any
+) -> None:
     """First by a channel whose password is wrong: that must not cost the page its way."""
     with Exim(users=USERS, greylist=True) as server:
         channels = {"locked": channel(server, "canary-no"), "mail": channel(server)}
@@ -147,3 +149,4 @@ def test_a_page_passes_a_real_greylist_is_delivered_once_and_its_link_works(tmp_
             assert "canary" not in outage.daemon.text()
             outage.acknowledge(body.get_content())
         assert len(server.mails()) == 1
+    figures.record("mail through a real server (Exim, greylistd)", n=1)

@@ -6,6 +6,7 @@ import base64
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,7 +56,7 @@ def accepted(outage: Outage, *, within: float = 30) -> list[dict[str, object]]:
 
 
 def test_refusals_for_good_go_to_the_next_channel_at_once_and_the_page_arrives_in_chinese(
-    tmp_path: Path,
+    tmp_path: Path, figures: Any
 ) -> None:
     with Twilio(tmp_path / "twilio", BAD_NUMBER, NO_LOGIN, TAKEN) as twilio:
         channels = {
@@ -87,11 +88,14 @@ def test_refusals_for_good_go_to_the_next_channel_at_once_and_the_page_arrives_i
             assert "20003" in said
             assert TOKEN not in said
             outage.acknowledge("\n".join(bodies))  # no part tears the link
+    figures.record("Twilio refuses for good (21211, 20003)", n=2)
 
 
 if NIGHTLY:  # each takes its time to try again
 
-    def test_refusals_for_now_are_tried_again_until_it_is_taken_once(tmp_path: Path, mail: Server) -> None:
+    def test_refusals_for_now_are_tried_again_until_it_is_taken_once(
+        tmp_path: Path, mail: Server, figures: Any
+    ) -> None:
         with Twilio(tmp_path / "twilio", TOO_MANY, BROKEN, TAKEN) as twilio:
             with Outage(
                 tmp_path / "daemon",
@@ -108,12 +112,13 @@ if NIGHTLY:  # each takes its time to try again
                 assert len(set(bodies)) == 1
                 assert MARK not in bodies[0]
             assert mail.entries() == []
+            figures.record("Twilio refuses for now (20429, 20500)", n=2)
 
     @pytest.mark.parametrize(
         "act", [pytest.param(SILENT, id="never answers"), pytest.param(RESET, id="resets")]
     )
     def test_a_message_taken_without_an_answer_is_repeated_once_and_marked_and_never_a_third_time(
-        tmp_path: Path, act: str
+        tmp_path: Path, act: str, figures: Any
     ) -> None:
         with (
             Twilio(tmp_path / "twilio", always=act) as twilio,
@@ -133,6 +138,7 @@ if NIGHTLY:  # each takes its time to try again
             assert MARK not in first
             assert MARK in others[0]
             assert squeezed(first) == squeezed(others[0]).replace(f"{MARK}。", "")
+            figures.record(f"Twilio takes it without an answer ({act})", n=1, duplicates=1)
 
     def test_towards_an_api_whose_certificate_is_not_believed_nothing_leaves(
         tmp_path: Path, mail: Server
