@@ -309,7 +309,7 @@ def _dues(book: Book) -> list[datetime]:
             found += [at for at in clocks if at > book.now]
     for mails in book.mails.values():
         found += [
-            mail.created + model_mail.PATIENCE
+            max(mail.due, mail.created) + model_mail.PATIENCE
             for mail in mails
             if mail.kind in ("page", "recovery") and mail.state == "pending" and mail.rest and not mail.moved
         ]
@@ -330,4 +330,5 @@ _HANDLERS: Final[Mapping[type, Callable[[Model, Any], None]]] = {
     inputs.Interrupted: Model.interrupted,
     inputs.Reloaded: Model.reloaded,
     Spoke: Model.spoke,
+    inputs.Audit: lambda _model, _given: None,
 }

@@ -7,7 +7,7 @@ from typing import Final
 
 from alerting.notification import NotificationState, Reason, Receipt
 from alerting.severity import Severity
-from lab import model_paging
+from lab import model_bundles, model_paging
 from lab.model_duty import ways
 from lab.model_records import Book, Mail, Outage, Work
 
@@ -30,6 +30,7 @@ def post(
     order: tuple[str, ...],
     word: str,
     by_hand: bool = False,
+    hurry: bool = False,
     after: Mail | None = None,
 ) -> Mail:
     """Queue a message on the first channel of `order`. `after` is what did not get through elsewhere."""
@@ -50,6 +51,10 @@ def post(
     )
     if after is not None:
         mail.not_after = max(after.not_after, book.now)
+        model_bundles.follow(book, after, mail)
+    else:
+        model_bundles.place(book, mail, hurry=hurry)
+    mail.number = book.count()
     book.mails.setdefault(about.id, []).append(mail)
     book.fresh.append(mail)
     book.touch(mail)
@@ -136,7 +141,7 @@ def is_slow(book: Book, mail: Mail) -> bool:
     if mail.state != "pending":
         return False
     put_off = mail.attempts > 0 and mail.not_before - book.now > PATIENCE
-    return put_off or book.now - mail.created >= PATIENCE
+    return put_off or book.now - max(mail.due, mail.created) >= PATIENCE
 
 
 def move_on(book: Book, mail: Mail) -> None:

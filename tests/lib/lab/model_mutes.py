@@ -32,10 +32,11 @@ def end(book: Book, given: EndSilence) -> None:
 def covers(book: Book, outage: Outage) -> bool:
     """True where every alarm of an incident is muted."""
     alarms = book.alarms_of(outage)
-    return bool(alarms) and all(_muted(book, alarm, outage) for alarm in alarms)
+    return bool(alarms) and all(muted(book, alarm, outage) for alarm in alarms)
 
 
-def _muted(book: Book, alarm: Alarm, outage: Outage) -> bool:
+def muted(book: Book, alarm: Alarm, outage: Outage) -> bool:
+    """True where a silence that holds now fits an alarm."""
     check = book.plan.checks.get(alarm.check)
     traits: dict[str, tuple[str, ...]] = {
         "check": (alarm.check,),

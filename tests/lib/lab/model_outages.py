@@ -67,10 +67,10 @@ def _first(names: list[str | None]) -> str | None:
     return next((name for name in names if name), None)
 
 
-def alert(book: Book, outage: Outage) -> None:
+def alert(book: Book, outage: Outage, *, worse: bool = False) -> None:
     """Tell whoever has to hear: a critical incident pages, a milder one waits on somebody's desk."""
     if outage.severity is Severity.CRITICAL:
-        model_paging.start(book, outage)
+        model_paging.start(book, outage, hurry=worse)
     else:
         model_tickets.tell_assignee(book, outage)
 
@@ -82,7 +82,9 @@ def _joins(book: Book, outage: Outage, alarm: Alarm, services: tuple[str, ...]) 
     known = [book.plan.services[name] for name in news if name in book.plan.services]
     wider = any(_public(one) for one in known)
     muted = outage.quiet
-    outage.quiet = model_mutes.covers(book, outage)
+    outage.quiet = muted and model_mutes.muted(
+        book, alarm, outage
+    )  # what it mutes by joining waits for a tick
     outage.services = tuple(sorted({*outage.services, *services}))
     if alarm.severity.rank > outage.severity.rank or (wider and not outage.quiet):
         worsen(book, outage, worst([alarm.severity, outage.severity]))
@@ -96,11 +98,12 @@ def _public(service: ServicePlan) -> bool:
 
 def worsen(book: Book, outage: Outage, severity: Severity) -> None:
     """More severe, or more customers: whoever is on it has to hear that it is another outage now."""
+    voided = outage.acked
     outage.severity = severity
     outage.acked_by = outage.acked_until = outage.reminded = None
     model_tickets.take_up(book, outage)
     if not outage.quiet:
-        alert(book, outage)
+        alert(book, outage, worse=voided)
 
 
 def _comes_back(book: Book, outage: Outage, alarm: Alarm, services: tuple[str, ...]) -> None:

@@ -18,14 +18,14 @@ def wanted(outage: Outage) -> bool:
     return outage.state == "open" and not outage.acked and not outage.quiet
 
 
-def start(book: Book, outage: Outage) -> None:
-    """Begin at step one; a critical incident nobody is on."""
+def start(book: Book, outage: Outage, *, hurry: bool = False) -> None:
+    """Begin at step one; a critical incident nobody is on. `hurry`: its pages wait for no others."""
     if outage.severity is not Severity.CRITICAL or outage.acked:
         return
     ladder = _ladder(book, outage)
     if ladder is not None:
         outage.ladder = ladder
-        run(book, outage)
+        run(book, outage, hurry=hurry)
 
 
 def _ladder(book: Book, outage: Outage) -> Ladder | None:
@@ -67,13 +67,13 @@ def stop(outage: Outage) -> None:
         outage.ladder.held_at = None
 
 
-def run(book: Book, outage: Outage) -> None:
+def run(book: Book, outage: Outage, *, hurry: bool = False) -> None:
     """Take every step that is due."""
     ladder = outage.ladder
     if ladder is None or not wanted(outage):
         return
     while ladder.held_at is None and ladder.due is not None and ladder.due <= book.now:
-        _take(book, outage, ladder)
+        _take(book, outage, ladder, hurry=hurry)
 
 
 def by_hand(book: Book, outage: Outage) -> None:
@@ -89,7 +89,7 @@ def by_hand(book: Book, outage: Outage) -> None:
         ladder.due = None
 
 
-def _take(book: Book, outage: Outage, ladder: Ladder, *, by_hand: bool = False) -> None:
+def _take(book: Book, outage: Outage, ladder: Ladder, *, by_hand: bool = False, hurry: bool = False) -> None:
     step = ladder.steps[ladder.place]
     people = [
         one
@@ -97,7 +97,7 @@ def _take(book: Book, outage: Outage, ladder: Ladder, *, by_hand: bool = False) 
         if one not in ladder.told and ways(book.plan, one, step.by)
     ]
     for person in people:
-        _page(book, outage, person, step.by, f"{ladder.turn}.{ladder.place}", by_hand=by_hand)
+        _page(book, outage, person, step.by, f"{ladder.turn}.{ladder.place}", by_hand=by_hand, hurry=hurry)
     ladder.told += people
     ladder.place += 1
     if ladder.place < len(ladder.steps):
@@ -120,11 +120,18 @@ def last_resort(book: Book, outage: Outage, turn: int, steps: int) -> bool:
 
 
 def _page(
-    book: Book, outage: Outage, person: str, by: tuple[str, ...], word: str, *, by_hand: bool = False
+    book: Book,
+    outage: Outage,
+    person: str,
+    by: tuple[str, ...],
+    word: str,
+    *,
+    by_hand: bool = False,
+    hurry: bool = False,
 ) -> None:
     model_mail.call_off(book, outage, "page", to=person)  # this one says it all
     order = ways(book.plan, person, by)
-    model_mail.post(book, "page", outage, person, order=order, word=word, by_hand=by_hand)
+    model_mail.post(book, "page", outage, person, order=order, word=word, by_hand=by_hand, hurry=hurry)
 
 
 def failed(book: Book, outage: Outage, mail: Mail) -> None:

@@ -144,16 +144,27 @@ class Mail:
     incident: str | None
     ticket: str | None
     by_hand: bool = False
+    bundle: Mail | None = None
+    """The first of those it leaves with, maybe itself."""
+    until: datetime | None = None
+    """When that collection leaves; None for what never waited for others."""
     state: str = "pending"
     attempts: int = 0
     moved: bool = False
     repeated: bool = False
+    number: int = 0
+    """Its place among all."""
     forgotten: bool = False
     """True once its incident has left and nothing is to come of it."""
 
     @property
     def alive(self) -> bool:
         return self.state in ALIVE
+
+    @property
+    def due(self) -> datetime:
+        """When it was to leave first."""
+        return self.until or self.created
 
     @property
     def key(self) -> tuple[str, str, str, str, str, datetime]:
@@ -185,6 +196,11 @@ class Book:
         """Return the next number."""
         self.numbers[prefix] = self.numbers.get(prefix, 0) + 1
         return f"{prefix}-{self.numbers[prefix]}"
+
+    def count(self) -> int:
+        """Return the place of the next message among all."""
+        self.numbers["mail"] = self.numbers.get("mail", 0) + 1
+        return self.numbers["mail"]
 
     def touch(self, thing: object) -> None:
         """Remember that something may have changed."""

@@ -23,17 +23,19 @@ from typing import Any, Final
 
 from alerting.alert import Alert
 from alerting.desk import decide
+from alerting.desk.audit import Hole, audit
 from alerting.desk.passing import busy
 from alerting.desk.wanted import unwanted
-from alerting.inputs import Input, Tick
+from alerting.inputs import Audit, Input, Tick
 from alerting.notification import Notification
 from alerting.state import Changes, Proof
-from lab.simulation_daemon import Core, Process
+from lab.simulation_daemon import Process
 from lab.simulation_disk import Disk
 from lab.simulation_judge import Divergence, Judge
 from lab.simulation_people import finished, said
 from lab.simulation_rules import Rules
 from lab.simulation_script import HOUR, SECOND, Condition, Event, Manner, Point, Script, script_of
+from lab.simulation_stage import Core
 from lab.simulation_targets import look
 from probes.sample import Sample
 
@@ -41,6 +43,8 @@ REAL: Final = Core(decide=decide, unwanted=unwanted)
 AFTER: Final = 80 * HOUR
 """So long the world is left alone after the last event: by then a ticket has closed itself."""
 RETRY: Final = 5 * SECOND
+AFTERMATH: Final = HOUR
+"""So long after such an event pages may still wait, or have reached nobody."""
 PATIENCE: Final = 600 * SECOND
 """A death that waits for a moment that does not come happens all the same after this."""
 
@@ -85,7 +89,7 @@ class Stage:
         self._tick_at: int | None = None
         self._dying: list[Event] = []
         self._passed = 0
-        self._dead_until = 0
+        self._audited = 0
         self._runs: dict[str, int] = {}
 
     # --- what the process asks
@@ -219,8 +223,29 @@ class Stage:
         self._tick_at = -(-grid // SECOND) * SECOND
 
     def _tick(self) -> None:
-        if self.process is not None:
-            self.process.submit(Tick())
+        process = self.process
+        if process is None:
+            return
+        process.submit(Tick())
+        if self.ms - self._audited >= 60 * SECOND:
+            self._audited = self.ms
+            self._audit(process)
+
+    def _audit(self, process: Process) -> None:
+        """The auditor has nothing to find, but for what a provider or an operator is to blame for."""
+        findings = audit(process.state, self.plan, self.now())
+        troubled = any(
+            event.what in ("provider", "reload", "death")
+            and event.at <= self.ms < event.at + event.more.get("lasts", 0) + AFTERMATH
+            for event in self.script.events
+        )
+        bad = [
+            one for one in findings if not troubled or one.hole not in (Hole.STUCK_PAGE, Hole.NOBODY_REACHED)
+        ]
+        if bad:
+            raise Divergence(f"the auditor finds {bad[0].hole.value}: {bad[0].text}")
+        if not findings:
+            process.submit(Audit())
 
     # --- targets
 

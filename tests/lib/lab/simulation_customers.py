@@ -54,11 +54,16 @@ class Customers:
         """By incident, whether it is as bad for them as to be announced."""
         self.eased: dict[str, datetime] = {}
         """By incident, when it last ceased to be so."""
+        self.born: dict[str, int] = {}
+        """By incident, how many plans there had been when it opened."""
+        self.plans: list[Plan] = []
         self.due: dict[str, tuple[object, datetime]] = {}
         """By incident, since when customers are owed a word, and under which circumstances."""
 
     def decided(self, given: Input | Sample, changes: Changes | None, book: Book) -> None:
         """Look at one decision."""
+        if not self.plans or self.plans[-1] is not book.plan:
+            self.plans.append(book.plan)
         self._feel(book)
         if isinstance(given, Publish | Say):
             self._spoken(given)
@@ -100,6 +105,7 @@ class Customers:
 
     def _feel(self, book: Book) -> None:
         for outage in book.outages.values():
+            self.born.setdefault(outage.id, len(self.plans))
             grave = outage.active and bool(grave_of(book, outage))
             if self.grave.get(outage.id) and not grave:
                 self.eased[outage.id] = book.now
@@ -194,8 +200,8 @@ class Customers:
             return None
         if any(story.incident == outage.id and story.spoken for story in self.stories.values()):
             return None
-        if not _channels(book.plan, Audience.EVERYONE):
-            return None
+        if not _channels(book.plan, Audience.EVERYONE) or self.born[outage.id] != len(self.plans):
+            return None  # a channel that a reload brings is not told of what others have read
         names = {name for alarm in alarms for name in book.plan.checks[alarm.check].services}
         services = [book.plan.services[name] for name in sorted(names) if name in book.plan.services]
         waits = [one.announce.push for one in services if one.public]

@@ -16,6 +16,7 @@ from alerting.incidents.silence import Silence
 from alerting.notification import Notification, NotificationState
 from alerting.oncall.escalation import Escalation
 from alerting.state import RECORDS, RECOVERIES_KEPT, Changes, Record, Recovery, State, alive
+from alerting.tickets.ticket import Ticket
 from lab.model_records import ALIVE
 from monitor.store.documents import from_row, to_row
 
@@ -71,6 +72,8 @@ class Disk:
         for name in ("body", "channel", "bundle", "incident", "priority", "not_after"):
             if name in new:
                 old[name] = new[name]
+        if old["state"] == PENDING:  # attempts made from memory while the disk failed count
+            old["attempts"] = max(old["attempts"], new["attempts"])
         old["not_before"] = max(old["not_before"], new["not_before"])
         if old["state"] == PENDING and new["state"] not in ALIVE:
             old |= {name: new[name] for name in ("state", "reason", "detail")}
@@ -121,7 +124,7 @@ class Disk:
         going_on = {key for key, row in self.rows[Incident].items() if row["alive"]}
         for kind, rows in self.rows.items():
             found = [row for row in rows.values() if self._wanted(kind, row, now, going_on)]
-            if kind is not Recovery:
+            if kind not in (Recovery, Incident, Ticket):  # whose turn it is first rests upon their order
                 dice.shuffle(found)
             records = [cast("Record", _read(kind, row)) for row in found]
             state.records[kind].update((record.id, record) for record in records)

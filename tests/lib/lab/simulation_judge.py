@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final, cast
@@ -39,6 +38,8 @@ class Judge:
         self.model = Model(plan, now)
         self.log: list[tuple[Given, datetime, Plan, dict[Key, str]]] = []
         """What was heard since the last restart, with the names the desk gave to new messages."""
+        self.adopted: dict[int, list[Notification]] = {}
+        """By the place of an input, the messages that the model takes over as they are."""
         self.started = self.model.copy()
 
     # --- what is heard
@@ -80,12 +81,15 @@ class Judge:
         """The process died before what was heard from there on was recorded: it has not happened. Return that."""
         self.model = self.started.copy()
         gone = [given for given, *_ in self.log[place:]]
-        kept, self.log = self.log[:place], []
+        kept, self.log, adopted, self.adopted = self.log[:place], [], self.adopted, {}
         for given, now, plan, names in kept:
             self.model.take(given, now, plan)
             for mail in self.model.book.fresh:
                 if mail.key in names:
                     self.model.mail[names[mail.key]] = mail
+            for row in adopted.get(len(self.log), []):
+                self.model.mail[row.id] = self._adopt(row)
+            self.log.append((given, now, plan, names))
         return gone
 
     def restarted(self, state: State) -> None:
@@ -94,6 +98,7 @@ class Judge:
         self.model.restarted(rows)
         self.compare_all(state, "after a restart")
         self.log.clear()
+        self.adopted.clear()
         self.started = self.model.copy()
 
     # --- comparing
@@ -133,21 +138,56 @@ class Judge:
         return any(isinstance(thing, Mail) for thing in self.model.book.touched.values())
 
     def _new_messages(self, given: Any, changes: Changes, names: dict[Key, str]) -> None:
-        rows = [
-            record
+        known, book = self.model.mail, self.model.book
+        rows = {
+            key_of(record): record
             for record in changes.records
-            if isinstance(record, Notification) and record.id not in self.model.mail and _modelled(record)
-        ]
-        mine = Counter(mail.key for mail in self.model.book.fresh)
-        theirs = Counter(key_of(row) for row in rows)
-        if mine != theirs:
-            missing = [_words(key) for key in mine - theirs]
-            beyond = [_words(key) for key in theirs - mine]
+            if isinstance(record, Notification) and record.id not in known and _to_staff(record)
+        }
+        mine = {mail.key: mail for mail in book.fresh}
+        missing = [_words(key) for key in mine if key not in rows]
+        beyond = [_words(key) for key, row in rows.items() if key not in mine and not _promise(row)]
+        if missing or beyond:
             raise Divergence(f"messages on {_short(given)}: missing {missing}, not expected {beyond}")
-        keyed = {mail.key: mail for mail in self.model.book.fresh}
-        for row in rows:
-            self.model.mail[row.id] = keyed[key_of(row)]
-            names[key_of(row)] = row.id
+        for key, row in rows.items():
+            if key not in mine:  # reminds of a promise to customers: taken over as it is
+                mine[key] = self._adopt(row)
+            known[row.id] = mine[key]
+            names[key] = row.id
+        for key, row in rows.items():
+            theirs = (row.not_before, row.bundle_until, known.get(row.bundle) if row.bundle else None)
+            mail = mine[key]
+            if theirs != (mail.not_before, mail.until, mail.bundle) and mail.state != "cancelled":
+                words = f"{mail.not_before} {mail.until} {mail.bundle.key if mail.bundle else None}"
+                raise Divergence(
+                    f"{row.id} ({_words(key)}) on {_short(given)}: leaves {row.not_before} with {row.bundle!r}"
+                    f" until {row.bundle_until}, in the model {words}"
+                )
+
+    def _adopt(self, row: Notification) -> Mail:
+        kind, about, word, to, channel, created = key_of(row)
+        book = self.model.book
+        mail = Mail(
+            kind=kind,
+            about=about,
+            word=word,
+            to=to,
+            channel=channel,
+            rest=row.by,
+            created=created,
+            not_before=row.not_before,
+            not_after=row.not_after,
+            incident=row.incident,
+            ticket=row.ticket,
+            bundle=self.model.mail.get(row.bundle),
+            until=row.bundle_until,
+            number=book.count(),
+        )
+        if row.bundle == row.id:
+            mail.bundle = mail
+        book.mails.setdefault(about, []).append(mail)
+        self.adopted[len(self.log)] = [*self.adopted.get(len(self.log), []), row]
+        return mail
 
     def _same(self, given: Any, name: str, row: Any, mail: Mail | None, changes: Changes) -> None:
         if mail is None:
@@ -205,8 +245,12 @@ def key_of(row: Notification) -> Key:
     )
 
 
-def _modelled(row: Notification) -> bool:
-    return row.kind.value in MODELLED and row.to is not None and not row.step.startswith(PROMISES)
+def _to_staff(row: Notification) -> bool:
+    return row.kind.value in MODELLED and row.to is not None
+
+
+def _promise(row: Notification) -> bool:
+    return row.step.startswith(PROMISES)
 
 
 def _words(key: Key) -> str:

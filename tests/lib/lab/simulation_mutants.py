@@ -19,8 +19,8 @@ from alerting.plan import Plan
 from alerting.state import Changes, Record, State
 from alerting.thresholds.threshold import OutcomeThreshold
 from alerting.tickets.ticket import Ticket
-from lab.simulation_daemon import Core
 from lab.simulation_disk import Disk
+from lab.simulation_stage import Core
 
 Edit = Callable[[State, Input, datetime, tuple[Record, ...]], tuple[Record, ...]]
 

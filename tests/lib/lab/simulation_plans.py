@@ -64,6 +64,7 @@ def _whole(dice: Random) -> Plan:
         announce_on=tuple(one.id for one in channels if one.audience is not None),
         hold_recovery=timedelta(minutes=dice.choice([1, 5])),
         reopen_within=timedelta(minutes=dice.choice([5, 15])),
+        bundle=dice.choice([None, timedelta(minutes=1), timedelta(minutes=1), timedelta(minutes=5)]),
         acknowledged_for=timedelta(minutes=dice.choice([10, 30])),
     )
 
