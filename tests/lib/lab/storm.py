@@ -70,9 +70,10 @@ ROUGH_MAIL: Final[Mapping[str, float]] = {"ok": 40, "451": 2, "rcpt=450": 1, "rs
 
 @dataclass(slots=True)
 class End:
-    """The daemon was ended once: when, and how many rows it was sending then."""
+    """The daemon was ended once: when it was told to, when it had gone, and how many rows it was sending then."""
 
     at: float
+    gone: float
     sending: int
     starting: bool = False
 
@@ -211,7 +212,7 @@ class Storm:
         """Kill the daemon now, and see what it left."""
         at = time.time()
         self.daemon.kill()
-        self.ends.append(End(at, sending(self.daemon.state), starting))
+        self.ends.append(End(at, time.time(), sending(self.daemon.state), starting))
 
     def await_sending(self, *, within: float) -> bool:
         """Wait until a provider has taken a message it has not answered yet; False where none has in time."""
@@ -226,7 +227,7 @@ class Storm:
         """End the daemon as an operator does; return the seconds it took."""
         at = time.time()
         code = self.daemon.stop(within=30)
-        self.ends.append(End(at, sending(self.daemon.state)))
+        self.ends.append(End(at, time.time(), sending(self.daemon.state)))
         assert code == 0, f"ended with {code}: {self.daemon.text()[-2000:]}"
         return time.time() - at
 
@@ -250,12 +251,15 @@ class Storm:
         """Count by the end that interrupted them the messages that were taken again though the provider was well."""
         last: dict[tuple[str, str, str], Message] = {}
         counts = [0] * len(self.ends)
-        ends = [one.at for one in self.ends]
         for one in self.taken():
             place = (one.service, one.to, one.key)
             before = last.get(place)
             if before is not None and before.mode == "ok":
-                after = [number for number, at in enumerate(ends) if before.at <= at <= one.at]
+                after = [
+                    number
+                    for number, end in enumerate(self.ends)
+                    if before.at <= end.gone and end.at <= one.at
+                ]
                 assert after, (
                     f"#{one.n} repeats #{before.n}, which was answered, and nothing had ended between them"
                 )
