@@ -56,9 +56,12 @@ def _move_on(draft: Draft, incident: Incident | None, row: Notification) -> None
     if row.kind is Kind.PAGE and not (incident is not None and wanted(incident, row)):
         return
     left = _left(draft, row)
+    if (
+        row.by
+    ):  # also where all of them tell of it already: once the incident has left that is not known any more
+        draft.put(replace(row, moved_on=True))
     if not left:
         return
-    draft.put(replace(row, moved_on=True))
     messages.tell(
         draft,
         kind=row.kind,

@@ -219,6 +219,25 @@ def test_the_end_is_told_once_per_opening_and_channel():
     assert world.incident.opening == 3
 
 
+def test_an_end_that_still_waits_when_its_incident_has_left_is_not_told_again_elsewhere():
+    world = world_of(steps=(step("li"),))
+    world.channels["sms"] = Manner.LATER
+    world.fails("web")
+    world.pass_(minutes=1)
+    world.expects_page("li", by="mail")
+    world.channels.clear()
+    world.pass_(minutes=2)
+    world.expects_page("li", by="sms")
+    world.channels["sms"] = Manner.LATER
+    world.works("web")
+    world.expects(Kind.RECOVERY, "li", by="mail")
+    world.nobody_hears_for(minutes=20)
+    world.channels.clear()
+    world.pass_(minutes=2)
+    world.expects(Kind.RECOVERY, "li", by="sms")
+    world.nothing_more()
+
+
 def test_a_receipt_of_an_earlier_attempt_changes_nothing():
     world = world_of()
     world.channels["sms"] = Manner.LATER

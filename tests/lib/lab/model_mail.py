@@ -153,16 +153,17 @@ def move_on(book: Book, mail: Mail) -> None:
     if mail.kind == "page" and (outage is None or not _wanted(outage, mail)):
         return
     rest = mail.rest
-    if mail.kind == "recovery" and outage is not None:
+    if mail.kind == "recovery" and mail.incident is not None:
         same = [
             one
-            for one in book.mails_of(outage)
+            for one in book.mails.get(mail.incident, [])
             if (one.kind, one.to, one.word) == (mail.kind, mail.to, mail.word)
         ]
         rest = tuple(way for way in rest if way not in {one.channel for one in same})
-    if rest:
+    if mail.rest:
         mail.moved = True
         book.touch(mail)
+    if rest:
         post(book, mail.kind, about, mail.to, order=rest, word=mail.word, by_hand=mail.by_hand, after=mail)
 
 
