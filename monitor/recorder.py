@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections import deque
 from dataclasses import dataclass
-from itertools import islice
 from typing import Final
 
 from alerting.desk import Decision
@@ -21,6 +20,10 @@ log = logging.getLogger("nightbell.recorder")
 BATCH: Final = 500
 """Decisions that share one transaction at most."""
 RETRY_SECONDS: Final = 1.0
+STORE_ANSWERS: Final = 2.0
+"""Seconds after which a store that has not answered counts as failing: people are paged from memory then."""
+GLANCE: Final = 0.2
+"""Seconds a failing store is waited for: deciding must not stand still meanwhile."""
 
 
 @dataclass(slots=True)
@@ -50,6 +53,9 @@ class Recorder:
         self._store = store
         self._vitals = vitals
         self._waiting: deque[Asked] = deque()
+        self._group: list[Asked] = []
+        """What is being written. Nothing else is handed over before it is known what came of it."""
+        self._writing: asyncio.Task[list[BaseException | None]] | None = None
         self._problem: StoreError | None = None
         self._again_at = 0.0
 
@@ -63,7 +69,7 @@ class Recorder:
 
     def give_up(self, problem: StoreError) -> None:
         """Tell whoever still waits that it will not be known whether it was recorded."""
-        for asked in self._waiting:
+        for asked in (*self._group, *self._waiting):
             asked.refuse(problem)
 
     @property
@@ -80,13 +86,17 @@ class Recorder:
         done: list[Asked] = []
         if self.patience(asyncio.get_running_loop().time()):
             return done
-        while self._waiting:
-            group = list(islice(self._waiting, BATCH))
-            for asked, problem in zip(group, await self._try(group), strict=True):
+        while self._group or self._waiting:
+            outcomes = await self._outcomes()
+            if outcomes is None:
+                self._hold(StoreError("the store does not answer", fault=Fault.BUSY))
+                return done
+            group, self._group = self._group, []
+            for place, (asked, problem) in enumerate(zip(group, outcomes, strict=True)):
                 if isinstance(problem, StoreError) and problem.fault is not Fault.REFUSED:
+                    self._waiting.extendleft(reversed(group[place:]))
                     self._hold(problem)
                     return done
-                self._waiting.popleft()
                 if problem is None:
                     done.append(asked)
                 else:
@@ -94,6 +104,18 @@ class Recorder:
         if any(asked.changes for asked in done):
             self._recover()
         return done
+
+    async def _outcomes(self) -> list[BaseException | None] | None:
+        """Return what came of a group that is handed over, or was before; None where that is not known yet."""
+        if self._writing is None:
+            self._group = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+            writing = self._try(self._group)
+            self._writing = asyncio.get_running_loop().create_task(writing, name="record")
+        await asyncio.wait({self._writing}, timeout=GLANCE if self.holding else STORE_ANSWERS)
+        if not self._writing.done():
+            return None
+        writing_done, self._writing = self._writing, None
+        return writing_done.result()
 
     async def _try(self, group: list[Asked]) -> list[BaseException | None]:
         changing = [one.decision.changes for one in group if one.decision is not None and one.changes]
@@ -110,11 +132,12 @@ class Recorder:
             log.critical("cannot record decisions, they wait: %s", problem)
         self._problem = problem
         self._again_at = asyncio.get_running_loop().time() + RETRY_SECONDS
-        for asked in self._waiting:
+        for asked in (*self._group, *self._waiting):
             asked.refuse(problem)
         self._waiting = deque(asked for asked in self._waiting if asked.changes)
         self._vitals.troubles["store"] = str(problem)
-        self._vitals.troubles["records"] = f"{len(self._waiting)} decisions wait to be recorded"
+        count = len(self._waiting) + sum(asked.changes for asked in self._group)
+        self._vitals.troubles["records"] = f"{count} decisions wait to be recorded"
 
     def _lose(self, asked: Asked, problem: BaseException) -> None:
         log.critical("cannot record a decision, it is lost: %s", problem)

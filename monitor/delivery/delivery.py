@@ -41,7 +41,7 @@ LOOK: Final = 10.0
 """Seconds after which the outbox is looked at even if nobody woke us."""
 TRY_AGAIN: Final = 1.0
 """Seconds between two looks while the store fails."""
-STORE_ANSWERS: Final = 5.0
+STORE_ANSWERS: Final = 2.0
 """Seconds after which a claim is given up: a disk that hangs must not keep pages in the outbox."""
 
 

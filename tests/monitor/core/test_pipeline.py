@@ -22,7 +22,7 @@ from lab.core_virtual import START, settle, virtually
 from lab.core_world import SHOP, Core, core, within
 from lab.records import incident
 from lab.web_daemon import StandingClock
-from monitor.recorder import BATCH
+from monitor.recorder import BATCH, STORE_ANSWERS
 from monitor.store.errors import Fault, StoreError
 from monitor.store.store import Store
 from probes.sample import Outcome
@@ -57,7 +57,7 @@ def test_nothing_acts_before_it_is_recorded(tmp_path: Path) -> None:
         here.sees("home")
         here.sees("home", Outcome.DOWN)
         asked = asyncio.create_task(here.submit(ticket(1)))
-        await asyncio.sleep(5)
+        await asyncio.sleep(STORE_ANSWERS / 2)
         assert not asked.done(), "answered before it is recorded"
         assert not here.providers["sms"].asked, "paged before it is recorded"
         assert not (await here.store.page(Incident)).items
@@ -93,6 +93,30 @@ def test_while_the_store_fails_who_asks_hears_it_at_once_and_the_decision_waits(
         assert recorded.acknowledgement is not None
         assert recorded == here.incident(number)
         assert not here.vitals.troubles
+
+    within(tmp_path, story, sending=False)
+
+
+def test_a_store_that_does_not_answer_stops_no_deciding_and_is_asked_once(tmp_path: Path) -> None:
+    async def story(here: Core) -> None:
+        here.store.calls.clear()
+        here.store.open.clear()
+        with pytest.raises(StoreError, match="does not answer"):
+            await here.submit(ticket(1))
+        for number in range(2, 5):
+            with pytest.raises(StoreError, match="does not answer"):
+                await here.submit(ticket(number))
+            await asyncio.sleep(5)
+        assert len(here.state.records[Ticket]) == 4, "deciding goes on"
+        assert here.vitals.troubles["records"] == "4 decisions wait to be recorded"
+        assert here.store.calls.count("record_all") == 1, "what is on its way is not handed over again"
+
+        here.store.open.set()
+        await asyncio.sleep(5)
+        assert not here.vitals.troubles
+        numbers = [one.id for one in (await here.store.page(Ticket)).items]
+        assert numbers == ["T-4", "T-3", "T-2", "T-1"]
+        assert here.store.calls.count("record_all") == 2
 
     within(tmp_path, story, sending=False)
 
@@ -301,9 +325,9 @@ def test_a_recovery_seen_before_the_failure_is_decided_is_not_lost(tmp_path: Pat
         await here.tick()
         here.store.open.clear()
         asked = asyncio.create_task(here.submit(ticket(1)))
-        await asyncio.sleep(1)
+        await asyncio.sleep(STORE_ANSWERS / 4)
         here.sees("home", Outcome.DOWN)
-        await asyncio.sleep(10)
+        await asyncio.sleep(STORE_ANSWERS / 4)
         here.sees("home")
         here.store.open.set()
         await asked
@@ -328,9 +352,9 @@ def test_who_asks_while_the_daemon_stops_is_answered(tmp_path: Path) -> None:
     async def story(here: Core) -> None:
         here.store.open.clear()
         asked = asyncio.create_task(here.submit(ticket(1)))
-        await asyncio.sleep(1)
+        await asyncio.sleep(STORE_ANSWERS / 4)
         behind = asyncio.create_task(here.submit(ticket(2)))
-        await asyncio.sleep(1)
+        await asyncio.sleep(STORE_ANSWERS / 4)
         await settle(*here.tasks)
         for one in (asked, behind):
             with pytest.raises(StoreError, match="stopping"):
