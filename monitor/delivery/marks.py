@@ -116,6 +116,8 @@ class Marks:
 
     def mark(self, name: str, attempt: int, *, remembered: bool = False) -> None:
         """Note that this attempt may reach the provider from now on. Each is to be cleared."""
+        if self.stuck:
+            self._take_away()
         place, needed = self._slots.get(name) or (self._free.pop() if self._free else 0, 0)
         self._slots[name] = (place, needed + 1)
         try:
@@ -141,10 +143,15 @@ class Marks:
         """Take the file away: from now on what is under way when we die counts as unsure."""
         log.error("cannot note which messages may have left, all will count as unsure: %s", problem)
         self.close()
+        self._take_away()
+
+    def _take_away(self) -> None:
         try:
             self._path.unlink(missing_ok=True)
         except OSError:
             self.stuck = True
+        else:
+            self.stuck = False
 
     def close(self) -> None:
         """Let the file go; what is in it stays."""
