@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from alerting.state import Changes, Proof, State
 from config.model import Config
 from monitor.app import App
 from monitor.clock import Clock, SystemClock
@@ -45,6 +46,8 @@ async def serve(loader: Callable[[], Config], clock: Clock) -> None:
         stack.push_async_callback(store.close)
         state = await store.load(clock.now())
         store.remember(state)
+        if store.forgetful:
+            await _presume(config, state, store, clock)
         secrets = Secrets(config.state_dir, store)
         settled = await secrets.settle()
 
@@ -85,6 +88,18 @@ async def serve(loader: Callable[[], Config], clock: Clock) -> None:
             if app.retiring:
                 await asyncio.wait(app.retiring, timeout=1)
             running[0].cancel()
+
+
+async def _presume(config: Config, state: State, store: StoreThread, clock: Clock) -> None:
+    """Take every check for one that has worked: we do not know any more, and a page too many is the smaller harm."""
+    unsure = [name for name in config.checks if name not in state.records[Proof]]
+    proofs = tuple(Proof(id=name, at=clock.now()) for name in unsure)
+    changes = Changes(records=proofs)
+    state.apply(changes)
+    try:
+        await store.record(changes)
+    except StoreError as problem:
+        log.error("what is presumed to have worked is not recorded: %s", problem)  # noqa: TRY400 - one line
 
 
 def _watch_store(store: StoreThread, vitals: Vitals) -> None:

@@ -171,7 +171,7 @@ class Database:
                 fault=Fault.NEWER,
                 path=self.path,
             )
-        if found is None and self.path is not None and self._bare():
+        if found is None and self.path is not None and self.bare():
             with self.write("make") as connection:
                 make(connection)
                 if kept_aside(self.path):  # numbers were given that nobody knows any more
@@ -187,7 +187,8 @@ class Database:
         if self._version() is None:
             raise StoreError(f"cannot read {self.name}: it is empty", path=self.path)
 
-    def _bare(self) -> bool:
+    def bare(self) -> bool:
+        """Return whether there are no tables yet."""
         with self.read("open") as connection:
             return not sa.inspect(connection).get_table_names()
 

@@ -20,7 +20,7 @@ from monitor.store.aside import first_numbers, keep_aside
 from monitor.store.database import Database
 from monitor.store.errors import Fault, StoreError
 from monitor.store.lock import StoreLock
-from monitor.store.reading import Reading, read_only
+from monitor.store.reading import Reading, holds_nothing, read_only
 from monitor.store.rescue import Salvage, Snapshot
 from monitor.store.store import Store
 
@@ -64,6 +64,8 @@ class Keeper:
         self._salvage: Salvage | None = None
         self._aside = False
         """True where the damaged file is still to be kept aside."""
+        self.forgetful = False
+        """True where records of the past could not be loaded, whatever they were."""
         self._unloaded = False
         self._renewed_at = float("-inf")
         self._due = 0.0
@@ -129,15 +131,16 @@ class Keeper:
                     self.renew(Snapshot(records=(), numbers={}))
                 continue
             if store is not None and store.unread:
-                self._tell(f"cannot be read, and is left out: {', '.join(store.unread[:20])}")
+                self._tell(f"cannot be read, and is left out: {', '.join(sorted(set(store.unread))[:20])}")
             if self._reading is not None and self._reading.stale:
                 self._tell("the last that was recorded before this start cannot be read")
                 _count_anew(state, now)
             return state
         self._unloaded = True
-        self._tell("nothing that was recorded before this start can be read")
         state = State()
-        _count_anew(state, now)
+        if not holds_nothing(self._url):  # else it is the first start
+            _count_anew(state, now)
+            self._tell("nothing that was recorded before this start can be read")
         return state
 
     def renew(self, snapshot: Snapshot) -> None:
@@ -247,6 +250,7 @@ class Keeper:
             self._due = time.monotonic() + (0 if more else RESERVE_EVERY)
 
     def _tell(self, words: str) -> None:
+        self.forgetful = True
         log.critical("%s", words)
         self._lost(words)
 

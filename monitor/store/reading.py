@@ -57,6 +57,23 @@ def read_only(url: sa.URL, problem: StoreError) -> Reading | None:
     return None
 
 
+def holds_nothing(url: sa.URL) -> bool:
+    """Return whether the file is there and has no tables yet: nothing was ever recorded in it."""
+    path = dialect.file_of(url)
+    if path is None or not Path(path).exists():
+        return False
+    for place, how, stale, stack in _ways(url, Path(path)):
+        database = Database(place, how)
+        try:
+            with stack:
+                return database.bare() and not stale
+        except StoreError:
+            continue
+        finally:
+            database.close()
+    return False
+
+
 def _ways(url: sa.URL, path: Path) -> Iterator[tuple[sa.URL, str, bool, ExitStack]]:
     """Name the ways to read it, best first: with its log, without one where it has none, a copy, without its log."""
     yield url, "mode=ro", False, ExitStack()

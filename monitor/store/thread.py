@@ -48,6 +48,12 @@ class StoreThread:
         keeper = self._worker.keeper if self._worker is not None else None
         return keeper.problem if keeper is not None else None
 
+    @property
+    def forgetful(self) -> bool:
+        """True where records of the past could not be loaded: what is not in the state may have been all the same."""
+        keeper = self._worker.keeper if self._worker is not None else None
+        return keeper is not None and keeper.forgetful
+
     def remember(self, state: State) -> None:
         """Write what is in `state` by then into a fresh file, should the present one turn out to be damaged."""
         self._state = state
