@@ -24,6 +24,7 @@ from typing import Any, Final, Self
 from lab.checker import Message, Rules, Verdict, check, messages
 from lab.daemon import Nightbell
 from lab.providers import Providers
+from lab.tier import NIGHTLY
 from lab.wait import until
 from lab.world import World
 
@@ -46,6 +47,9 @@ channels:
 WAYS: Final = (("pager", "li"), ("chat", "han"), ("mail", "wang@example.com"))
 PARALLEL: Final = 12
 """How many messages may be under way at once: the sum of `parallel`."""
+
+TARGETS, AT_ONCE = (30, 20) if NIGHTLY else (12, 8)
+"""How many there are, and how many are down together."""
 
 MUST: Final = 20.0
 DEADLINE: Final = 60.0
@@ -168,7 +172,9 @@ class Weather(threading.Thread):
 class Storm:
     """A daemon, a world and providers; one storm over them."""
 
-    def __init__(self, home: Path, seed: str, *, bundle: str, targets: int = 30, at_once: int = 20) -> None:
+    def __init__(
+        self, home: Path, seed: str, *, bundle: str, targets: int = TARGETS, at_once: int = AT_ONCE
+    ) -> None:
         self.dice = Random(seed)
         self.world = World(home / "world", targets=targets)
         self.providers = Providers(home / "providers")

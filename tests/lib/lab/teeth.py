@@ -14,9 +14,12 @@ from pathlib import Path
 from typing import Final
 
 from lab.failpoints import Case
+from lab.tier import NIGHTLY
 from lab.tools import ROOT
 
 PACKAGES: Final = ("probes", "alerting", "config", "monitor")
+PATIENCE: Final = 9.0 if NIGHTLY else 6.0
+"""Seconds after which a message is lost here; without a bug it takes two."""
 Edit = tuple[str, str, str]
 
 
@@ -48,7 +51,7 @@ def _lines(*lines: str) -> str:
 
 
 def case(stage: str, landmark: str = "", action: str = "kill", **more: object) -> Case:
-    return Case(stage=stage, landmark=landmark, action=action, **{"patience": 9, **more})  # type: ignore[arg-type]
+    return Case(stage=stage, landmark=landmark, action=action, **{"patience": PATIENCE, **more})  # type: ignore[arg-type]
 
 
 BUGS: Final = (
