@@ -51,15 +51,18 @@ class Booking:
 
     async def _one(self, receipt: Receipt) -> bool | None:
         """Return True once it is recorded, False where it waits, None where it will never be."""
-        try:
-            await self._submit(Received(receipt=receipt))
-        except StoreError as problem:
-            return None if problem.fault in _NEVER else False
-        except Exception:
-            log.exception("cannot decide on the receipt of %s, it is only booked", receipt.notification)
+        for what_then in ("it is tried once more", "it is only booked"):
             try:
-                await self._store.record(Changes(receipts=(receipt,)))
+                await self._submit(Received(receipt=receipt))
             except StoreError as problem:
-                log.error("cannot book a receipt of %s: %s", receipt.notification, problem)  # noqa: TRY400 - one line
-                return None
+                return None if problem.fault in _NEVER else False
+            except Exception:  # nothing follows from what is only booked: no next channel, no word of the end
+                log.exception("cannot decide on the receipt of %s, %s", receipt.notification, what_then)
+            else:
+                return True
+        try:
+            await self._store.record(Changes(receipts=(receipt,)))
+        except StoreError as problem:
+            log.error("cannot book a receipt of %s: %s", receipt.notification, problem)  # noqa: TRY400 - one line
+            return None
         return True

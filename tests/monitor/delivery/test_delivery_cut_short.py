@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from alerting.inputs import Resolve
 from alerting.notification import Kind, NotificationState, Reason
 from alerting.notifiers.api import Accepted, Message, Progress
 from lab.core_outbox import ACCEPTED, AMBIGUOUS, PENDING, due, queue
@@ -129,6 +130,7 @@ def landmarks() -> Any:
         word, detail = arguments
         if word.startswith("send."):
             heard["passed"].append((word, detail))
+        word = word if word in heard["raise"] else f"{word}@{detail}"
         left = heard["raise"].get(word, 0)
         if left:
             heard["raise"][word] = left - 1
@@ -173,6 +175,21 @@ def test_an_error_at_a_landmark_loses_nothing_and_doubles_nothing(
         assert len(here.providers["sms"].took) == 1
 
     within(tmp_path, story)
+
+
+def test_a_receipt_that_cannot_be_decided_once_is_decided_and_its_reader_hears_of_the_end(
+    landmarks: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story(here: Core) -> None:
+        landmarks["raise"]["decided@Received"] = 1
+        number = await here.outage()
+        [page] = here.told(Kind.PAGE)
+        await here.becomes(page.id, ACCEPTED)
+        await here.submit(Resolve(incident=number, by="li"))
+        await until(lambda: here.told(Kind.RECOVERY), within=60)
+
+    within(tmp_path, story)
+    assert "it is tried once more" in caplog.text
 
 
 def test_where_marks_fail_what_is_under_way_at_the_end_is_unsure(
