@@ -14,7 +14,7 @@ from lab.failpoints import Case, keep, trial
 from lab.tier import NIGHTLY, SEED
 
 ACTIONS = ("kill", "raise", "pause")
-ROUNDS = 4 if NIGHTLY else 1
+ROUNDS = 2 if NIGHTLY else 1
 AT_ONCE = 3
 
 # By stage: where the provider cannot have the message yet, or the receipt is on the disk; and where it may have it.
