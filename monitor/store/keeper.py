@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from alerting.state import State
 from monitor.store import dialect, rescue
@@ -20,9 +20,11 @@ from monitor.store.aside import first_numbers, keep_aside
 from monitor.store.database import Database
 from monitor.store.errors import Fault, StoreError
 from monitor.store.lock import StoreLock
-from monitor.store.reading import Reading, holds_nothing, read_only
 from monitor.store.rescue import Salvage, Snapshot
 from monitor.store.store import Store
+
+if TYPE_CHECKING:
+    from monitor.store.reading import Reading
 
 log = logging.getLogger("nightbell.store")
 
@@ -83,6 +85,8 @@ class Keeper:
             if not err.fault.passing:
                 self.close()
                 raise
+            from monitor.store.reading import read_only  # rarely needed
+
             self._reading = read_only(self._url, err)
             self._wait(err)
         except BaseException:
@@ -136,6 +140,8 @@ class Keeper:
                 self._tell("the last that was recorded before this start cannot be read")
                 _count_anew(state, now)
             return state
+        from monitor.store.reading import holds_nothing  # rarely needed
+
         self._unloaded = True
         state = State()
         if not holds_nothing(self._url):  # else it is the first start

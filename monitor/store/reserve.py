@@ -37,17 +37,17 @@ def step(database: Database) -> bool:
         held = connection.execute(
             sa.select(sa.func.coalesce(sa.func.sum(sa.func.length(meta.c.value)), 0)).where(_OURS)
         ).scalar_one()
+    if not held and pages * size >= ROOM // 2:  # what is used up of it is made up for in one go
+        return _allot(database.path.with_name(f"{database.path.name}-wal"))
     if pages * size + held < ROOM:
         with database.write("reserve room in") as connection:
             key = f"{_PREFIX}{os.urandom(8).hex()}"
             connection.exec_driver_sql("INSERT INTO meta VALUES (?, zeroblob(?))", (key, STEP))
         return True
-    if held:
-        with database.write("reserve room in") as connection:
-            connection.execute(sa.delete(meta).where(_OURS))
-        database.write_back()
-        return True
-    return _allot(database.path.with_name(f"{database.path.name}-wal"))
+    with database.write("reserve room in") as connection:
+        connection.execute(sa.delete(meta).where(_OURS))
+    database.write_back()
+    return True
 
 
 def _allot(log: Path) -> bool:

@@ -110,6 +110,44 @@ def test_whatever_bit_is_wrong_what_was_open_is_loaded_or_its_loss_is_said(
     assert slowest <= START
 
 
+@pytest.mark.parametrize("rounds", [5 if NIGHTLY else 1])
+def test_damage_under_a_running_daemon_loses_nothing_that_is_open(
+    rounds: int, tmp_path: Path, figures: Any
+) -> None:
+    slowest = 0.0
+    for number in range(rounds):
+        with Lab(tmp_path / str(number), targets=2) as lab:
+            lab.begin()
+            first, second = lab.world.names
+            lab.down(first)
+            for _ in range(5):
+                assert lab.silence()
+            lab.recorded()
+            for file in lab.daemon.state.glob("nightbell.db*"):
+                with file.open("r+b") as spoilt:
+                    spoilt.write(b"\xff" * file.stat().st_size)
+            slowest = max(slowest, lab.down(second))
+            until(lambda lab=lab: lab.silence(), within=30, why="it is not used again")
+            kept = lab.troubles()["state"]
+            assert "is kept as nightbell.db.corrupt-" in kept
+            until(lambda lab=lab: list(lab.troubles()) == ["state"], within=30, why=f"{lab.troubles()}")
+            assert lab.recorded() == {"page": 2}
+            assert lab.daemon.stop(within=30) == 0
+            lab.daemon.start(within=60)
+
+            assert lab.daemon.get("/healthz")[0] == 200
+            assert {one["id"] for one in lab.all("incidents")} == {"INC-1", "INC-2"}
+            lost = lab.broken_promises()
+            lab.world.quiesce()
+            until(lambda lab=lab: lab.told() == 2, within=60, why="nobody hears of the end")
+            verdict = lab.verdict()
+        assert verdict.wrong() == {}
+        assert verdict.duplicates == []
+        assert lost == set()
+
+    figures.record("damage under a running daemon", n=rounds, slowest=slowest)
+
+
 @pytest.mark.parametrize("rounds", [10 if NIGHTLY else 1])
 def test_a_daemon_starts_on_a_damaged_file_and_pages_under_a_number_never_given(
     rounds: int, tmp_path: Path, figures: Any
