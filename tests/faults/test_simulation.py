@@ -18,6 +18,7 @@ import pytest
 from lab.simulation import Outcome, lived, shrunk, simulate, told
 from lab.simulation_mutants import MUTANTS, mutant
 from lab.simulation_script import script_of
+from lab.simulation_store import StoreDisk
 
 DAYS = {"smoke": (20, 6.0), "nightly": (1_000, 24.0)}
 """By tier: how many days, and how many hours each has."""
@@ -63,6 +64,22 @@ def test_a_day_of_whatever_may_happen_is_the_day_the_model_tells(seed, tier, fig
         letters=sum(day.letters for day in days),
         deaths=sum(day.deaths for day in days),
     )
+
+
+def test_a_day_on_the_real_store_is_the_day_on_the_simulated_one(tier, tmp_path, figures):
+    number, hours = {"smoke": (1, 3.0), "nightly": (20, 24.0)}[tier]
+    for day in range(number):
+        folder = tmp_path / str(day)
+        folder.mkdir()
+        script = script_of(f"store/{day}", hours=hours)
+        simulated, disk = simulate(script, traced=True), StoreDisk(folder)
+        try:
+            real = simulate(script, traced=True, disk=disk)
+        finally:
+            disk.store.close()
+        assert real.problem == simulated.problem == ""
+        assert real.trace == simulated.trace
+    figures.record("simulated days on the real store", n=number, hours=hours)
 
 
 def _report(failed: list[Outcome], hours: float) -> str:

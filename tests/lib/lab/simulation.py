@@ -70,7 +70,10 @@ class Outcome:
 class Stage:
     """The world round the process."""
 
-    def __init__(self, script: Script, core: Core = REAL, *, traced: bool = False) -> None:
+    def __init__(
+        self, script: Script, core: Core = REAL, *, traced: bool = False, disk: Disk | None = None
+    ) -> None:
+        """`disk` is where it is recorded; a simulated one, unless another is given."""
         self.script = script
         self.core = core
         self.seed = script.seed
@@ -78,7 +81,7 @@ class Stage:
         self.jumped = timedelta(0)
         self.dice = Random(f"{script.seed}/stage")
         self.plan = script.plans[0]
-        self.disk = Disk()
+        self.disk = disk or Disk()
         self.rules = Rules(self)
         self.judge = Judge(self.plan, self.now())
         self.process: Process | None = None
@@ -195,7 +198,7 @@ class Stage:
                     self._step(at, what)
         self.ms = end
         assert self.process is not None
-        self.outcome.incidents = self.disk.numbers.get("INC", 0)
+        self.outcome.incidents = self.process.state.numbers.get("INC", 0)
         self.judge.compare_all(self.process.state, "at the end")
         self.rules.ended(self.process)
 
@@ -387,9 +390,9 @@ class Stage:
             self.outcome.trace.append(f"{Event(self.ms, words)}".rstrip())
 
 
-def simulate(script: Script, core: Core = REAL, *, traced: bool = False) -> Outcome:
+def simulate(script: Script, core: Core = REAL, *, traced: bool = False, disk: Disk | None = None) -> Outcome:
     """Live through a day and say how it went."""
-    return Stage(script, core, traced=traced).run()
+    return Stage(script, core, traced=traced, disk=disk).run()
 
 
 def shrunk(script: Script, core: Core = REAL, *, tries: int = 400) -> Script:

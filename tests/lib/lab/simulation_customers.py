@@ -92,12 +92,12 @@ class Customers:
     def died(self, disk: Disk) -> None:
         """What was not recorded has not happened; nobody is owed anything for the time in which nothing lives."""
         self.due.clear()
-        rows, words = disk.rows[Notification], disk.rows[Announcement]
-        self.stories = {key: story for key, story in self.stories.items() if key in words}
+        words = {key: disk.announced(key) for key in self.stories}
+        self.stories = {key: story for key, story in self.stories.items() if words[key] is not None}
         for key, story in self.stories.items():
-            kept = {channel: [row for row in ids if row in rows] for channel, ids in story.rows.items()}
+            kept = {channel: [row for row in ids if disk.has(row)] for channel, ids in story.rows.items()}
             story.rows = {channel: ids for channel, ids in kept.items() if ids}
-            story.over = words[key]["state"] == "resolved"
+            story.over = words[key] == "resolved"
             story.ends = set(story.rows) if story.over else set()
             story.begun.clear()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from random import Random
 from typing import Final, cast
 
 from alerting.inputs import Input, Received, Refused, Reloaded, Tick
@@ -139,7 +140,7 @@ class Process:
     def take_over(self, found: Found, known: Callable[[State], None]) -> None:
         """Begin from what is on the disk. `known` is shown the state before anything is decided."""
         stage = self.stage
-        self.state = stage.core.load(stage.disk, stage.now(), stage.dice)
+        self.state = stage.core.load(stage.disk, stage.now(), Random(f"{stage.seed}/{stage.ms}"))
         interrupted = left_by(stage.disk.sending(), self.state, found)
         known(self.state)
         if interrupted.notifications or interrupted.unsent:

@@ -5,15 +5,16 @@ What is written is what the real documents hold; what is loaded comes back throu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from random import Random
 from types import SimpleNamespace
 from typing import Any, cast
 
+from alerting.announcements.announcement import Announcement
 from alerting.incidents.incident import Incident
 from alerting.incidents.silence import Silence
-from alerting.notification import Notification, NotificationState
+from alerting.notification import Notification
 from alerting.oncall.escalation import Escalation
 from alerting.state import RECORDS, RECOVERIES_KEPT, Changes, Record, Recovery, State, alive
 from alerting.tickets.ticket import Ticket
@@ -148,9 +149,14 @@ class Disk:
             for old in sorted(records, key=lambda one: one.at)[:-RECOVERIES_KEPT]:
                 del state.records[Recovery][old.id]
 
-    def states(self) -> Sequence[tuple[str, NotificationState]]:
-        """Return every row of the outbox with its state."""
-        return [(key, NotificationState(row["state"])) for key, row in self.rows[Notification].items()]
+    def has(self, notification: str) -> bool:
+        """Tell whether a notification is recorded."""
+        return notification in self.rows[Notification]
+
+    def announced(self, announcement: str) -> str | None:
+        """Return the state of an announcement as it is recorded; None where there is none."""
+        row = self.rows[Announcement].get(announcement)
+        return None if row is None else cast("str", row["state"])
 
 
 def _read(kind: Any, row: dict[str, Any]) -> Any:

@@ -24,7 +24,7 @@ class Core:
 
     decide: Callable[[State, Input, datetime, Plan], Decision]
     unwanted: Callable[[State, Notification, datetime], Reason | None]
-    load: Callable[[Disk, datetime, Random], State] = Disk.load
+    load: Callable[[Disk, datetime, Random], State] = lambda disk, now, dice: disk.load(now, dice)
     answers_early: bool = False
     """True where whoever asks is answered before it is recorded."""
 
@@ -35,7 +35,6 @@ class Stage(Protocol):
     core: Core
     disk: Disk
     plan: Plan
-    dice: Random
     seed: str
     ms: int
 
