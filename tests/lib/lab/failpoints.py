@@ -27,7 +27,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from lab.checker import Acknowledged, Message, Rules, check, messages
 from lab.daemon import Nightbell
@@ -103,6 +103,7 @@ class Trial:
         self.home = home
         self.case = case
         self.first, self.second = dice.sample(["pager", "chat", "mail"], 2)
+        self.kind: Literal["http", "tcp"] = dice.choice(["http", "tcp"])
         self.armed, self.hits = home / "armed", home / "hits"
         self.dice = dice
         self._tree = tree
@@ -111,7 +112,7 @@ class Trial:
     def run(self) -> Outcome:
         """Go through it; whatever goes wrong is in the outcome."""
         with ExitStack() as stack:
-            self.world = stack.enter_context(World(self.home / "world", targets=2))
+            self.world = stack.enter_context(World(self.home / "world", targets=2, kind=self.kind))
             self.providers = stack.enter_context(Providers(self.home / "providers"))
             env = {"NIGHTBELL_FAULT_ARMED": str(self.armed), "NIGHTBELL_FAULT_HITS": str(self.hits)}
             self.daemon = Nightbell(self.home / "daemon", self._config(), env=env, tree=self._tree)

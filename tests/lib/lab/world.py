@@ -23,6 +23,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 from lab.ledger import read
+from lab.wait import free_port
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +126,7 @@ class World:
     def _open(self, name: str) -> None:
         listening = socket.socket()
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(("127.0.0.1", self._ports.get(name, 0)))
+        listening.bind(("127.0.0.1", self._ports.get(name) or free_port()))
         listening.listen(64)  # the kernel answers: nobody has to accept
         self._ports[name] = listening.getsockname()[1]
         self._listening[name] = listening
