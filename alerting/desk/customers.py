@@ -64,7 +64,21 @@ def new_to_them(draft: Draft, incident: Incident, alert: Alert) -> bool:
     named = {*known.services, *known.waiting}
     told = known.published_at is not None and known.pushed_at is not None
     same = known.impact in (alert.impact.value, Impact.DOWN.value)
-    return not (told and same and all(one.id in named for one in public_services(draft, alert)))
+    named_already = all(one.id in named for one in public_services(draft, alert))
+    return not (same and named_already and (told or _as_careful(draft, incident, known, alert)))
+
+
+def _as_careful(draft: Draft, incident: Incident, known: Announcement, alert: Alert) -> bool:
+    """Tell whether what customers are to be told waits no more and no less for a person with this alert beside it."""
+    if alert.error in NEEDS_A_PERSON and known.page_at is None and known.push_at is None:
+        return True
+    others = (one for one in grave(draft, incident) if one.id != alert.id)
+    return next((True for one in others if one.error not in NEEDS_A_PERSON), False)
+
+
+def heard_otherwise(before: Alert, after: Alert) -> bool:
+    """Tell whether an alert's trouble has become, or is no more, of a kind that waits for a person's word."""
+    return (before.error in NEEDS_A_PERSON) is not (after.error in NEEDS_A_PERSON)
 
 
 def live(draft: Draft, incident: Incident) -> Announcement | None:

@@ -95,7 +95,7 @@ def _changed(draft: Draft, check: CheckPlan, before: Alert, after: Alert) -> str
         )
     if after.severity.rank > incident.severity.rank:
         _worsen(draft, silences.apply(draft, incident), after.severity, services=incident.services)
-    elif after.error != before.error and not incident.quiet:
+    elif customers.heard_otherwise(before, after) and not incident.quiet:
         customers.consider(draft, incident)  # what kind of trouble it is decides whether customers may hear
     return incident.id
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
+
+import pytest
 
 from alerting.alert import Alert
 from alerting.incidents.incident import ALERTS_NAMED, EndReason, Incident, IncidentState
 from alerting.inputs import Resolve
 from alerting.notification import Kind
+from alerting.plan import ServicePlan
 from alerting.state import RECOVERIES_KEPT, Recovery
 from lab.desk_channels import Manner
-from lab.desk_plans import AUTO, BY_CHECK, BY_HOST, above, check, level, plan, service
+from lab.desk_plans import APPROVE, AUTO, BY_CHECK, BY_HOST, above, check, level, plan, service
 from lab.desk_world import DOWN, UP, World
 from monitor.web import views
+from probes.sample import ErrorClass
 
 
 def test_checks_of_one_service_are_one_incident_and_one_page():
@@ -265,3 +271,44 @@ def test_an_incident_of_a_storm_names_its_first_alerts_and_each_alert_knows_whos
     assert written == 0
     shown = views.incident(world.incident, world.all(Alert), [])["alerts"]
     assert sorted(one["check"] for one in shown) == sorted(names)
+
+
+class Counted(dict[str, ServicePlan]):
+    """Counts how often somebody asks for a service."""
+
+    asked = 0
+
+    def get(self, *key: Any) -> Any:
+        self.asked += 1
+        return super().get(*key)
+
+
+@pytest.mark.parametrize("announce", [APPROVE, AUTO], ids=["approve", "auto"])
+@pytest.mark.parametrize("error", [ErrorClass.CONNECT, ErrorClass.AUTH], ids=["down", "refused-login"])
+def test_the_last_alert_of_a_storm_costs_no_more_than_those_before_it(announce, error):
+    names = [f"c{number}" for number in range(120)]
+    bare = plan(*(check(name) for name in names), services=[service("shop", *names, announce=announce)])
+    services = Counted(bare.services)
+    world = World(replace(bare, services=services))
+    asked = []
+    for name in names:
+        for _ in range(3):
+            before = services.asked
+            world.sample(name, DOWN, error=error)
+        asked.append(services.asked - before)
+    assert world.incident.services == ("shop",)
+    assert max(asked[60:]) <= max(asked[1:60])
+
+
+def test_a_storm_whose_kind_of_trouble_changes_costs_no_more_with_every_alert():
+    names = [f"c{number}" for number in range(120)]
+    bare = plan(*(check(name) for name in names), services=[service("shop", *names, announce=APPROVE)])
+    services = Counted(bare.services)
+    world = World(replace(bare, services=services))
+    for name in names:
+        for _ in range(3):
+            world.sample(name, DOWN, error=ErrorClass.CONNECT)
+    before = services.asked
+    for name in names:
+        world.sample(name, DOWN, error=ErrorClass.TIMEOUT)
+    assert services.asked - before <= 10 * len(names)
