@@ -6,6 +6,7 @@ is a cause of its own, and the pages of all but the first are collected.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import socket
@@ -21,11 +22,18 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from alerting.incidents.incident import Incident
+from alerting.notification import Kind, NotificationState
+from alerting.notifiers.api import Accepted, Progress
+from alerting.notifiers.api import Message as Mail
 from lab.checker import Message, messages
+from lab.core_parts import Provider
+from lab.core_world import SHOP, Core, passes, within
 from lab.daemon import Nightbell
 from lab.providers import Providers
 from lab.tier import NIGHTLY
 from lab.wait import until
+from probes.sample import Outcome
 
 ALERTS, EVERY, BUNDLE = (10_000, 10.0, 60.0) if NIGHTLY else (100, 1.0, 2.0)
 
@@ -43,6 +51,16 @@ escalations: {{urgent: [{{page: [li, han]}}, {{repeat: 24h}}]}}
 paging: {{bundle: {bundle:g}s}}
 channels: {{mail: {{notifier: webhook, url: "http://127.0.0.1:{pager}/{{address}}", timeout: 10s}}}}
 """
+
+SECOND: Final = """
+checks:
+{checks}
+services: {{{services}}}
+people: {{li: {{channels: {{mail: li}}}}, han: {{channels: {{mail: han}}}}}}
+escalations: {{urgent: [{{page: [li, han]}}, {{repeat: 24h}}]}}
+channels: {{mail: {{notifier: smtp, host: 127.0.0.1, security: none, from: nb@shop.example}}}}
+"""
+"""What follows after the defaults of the shop, for alerts that come in one second of virtual time."""
 
 FIRST_WITHIN: Final = 30.0
 RSS_MB: Final = 300
@@ -190,3 +208,50 @@ def test_ten_thousand_alerts_are_one_incident_a_cause_and_one_page_a_person_and_
         assert between >= BUNDLE - 0.2
         assert told[0].at - began <= FIRST_WITHIN
         assert peak(daemon) <= RSS_MB
+
+
+@pytest.mark.parametrize("group_by", ["service", "check"])
+def test_alerts_of_one_and_the_same_second_are_collected(group_by: str, tmp_path: Path, figures: Any) -> None:
+    names = [f"c{number}" for number in range(ALERTS)]
+    incidents = 1 if group_by == "service" else ALERTS
+    text = SHOP[: SHOP.index("checks:")] + SECOND.format(
+        checks="".join(f"  {name}: tcp://127.0.0.1:1\n" for name in names),
+        services=f"shop: {{title: Shop, checks: [{', '.join(names)}]}}" if group_by == "service" else "",
+    )
+    text = text.replace("failures: 1,", f"failures: 1, group_by: {group_by},")
+    mail = Provider()
+    seen: list[tuple[float, float, str | None]] = []
+
+    async def take(message: Mail, progress: Progress) -> Accepted:
+        progress.sent = True
+        seen.append((asyncio.get_running_loop().time(), time.monotonic(), message.to))
+        return Accepted()
+
+    mail.answer = take
+
+    async def story(here: Core) -> tuple[float, float]:
+        for name in names:
+            here.sees(name)
+        await here.tick()
+        began, real = asyncio.get_running_loop().time(), time.monotonic()
+        for name in names:
+            here.sees(name, Outcome.DOWN)
+        await here.tick()
+        decided = time.monotonic() - real
+        assert len(here.state.records[Incident]) == incidents
+        await passes(here, 150)
+        assert {row.state for row in here.told(Kind.PAGE)} == {NotificationState.ACCEPTED}
+        assert len(here.told(Kind.PAGE)) == incidents * len(PEOPLE)
+        figures.record(
+            f"{ALERTS} alerts in one second, by {group_by} (virtual)", n=ALERTS, incidents=incidents,
+            messages=len(seen), first_page=f"{seen[0][1] - real:.1f} s", decided=f"{decided:.1f} s",
+        )  # fmt: skip
+        return began, real
+
+    began, real = within(tmp_path, story, text=text, providers={"mail": mail})
+    assert seen[0][1] - real <= FIRST_WITHIN
+    for person in PEOPLE:
+        told = [at - began for at, _, to in seen if to == person]
+        assert len(told) == (1 if incidents == 1 else 2)
+        assert told[0] < 1
+        assert all(after - before >= 59 for before, after in pairwise(told)), told
