@@ -30,13 +30,13 @@ def test_a_storm_of_kills_loses_no_page(lane: str, seed: str, tmp_path: Path, fi
                 time.sleep(storm.dice.uniform(0, 0.5))
                 storm.kill(starting=True)
             elif storm.dice.random() < 0.5:  # memoryless: every phase is met
-                time.sleep(storm.dice.expovariate(1 / 0.6))
+                time.sleep(storm.dice.expovariate(1 / 1.2))
                 storm.kill()
             else:  # while a provider has taken what it has not answered yet, where there is one
                 storm.await_sending(within=2)
                 time.sleep(storm.dice.uniform(0, 0.1))
                 storm.kill()
-            storm.daemon.start(within=60)
+            storm.start()
         storm.drain()
 
         verdict, repeats, took = storm.verdict(), storm.repeats_by_end(), latencies(storm)

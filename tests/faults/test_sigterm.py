@@ -28,7 +28,7 @@ def test_restarts_in_a_storm_lose_nothing_and_repeat_nothing(
             time.sleep(storm.dice.expovariate(1 / 0.6))
             under_way += len(storm.providers.unanswered())
             stops.append(storm.stop())
-            storm.daemon.start(within=60)
+            storm.start()
         storm.drain()
 
         verdict, took = storm.verdict(), latencies(storm)

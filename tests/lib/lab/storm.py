@@ -3,6 +3,9 @@ and again while their messages are under way.
 
 The weather is a closed loop: who is down stays so until everybody was paged for it (or `PATIENCE` has passed: that is
 a loss), and stays up until everybody has heard of it. Blips come between that must not page at all.
+
+Limits are seconds of the daemon's life: while it is dead nobody can expect anything of it, and how long it is dead
+depends on the machine.
 """
 
 from __future__ import annotations
@@ -13,9 +16,9 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from types import TracebackType
@@ -26,7 +29,7 @@ from lab.daemon import Nightbell
 from lab.providers import Providers
 from lab.tier import NIGHTLY
 from lab.wait import until
-from lab.world import World
+from lab.world import Outage, World
 
 CONFIG: Final = """
 host: off
@@ -51,9 +54,11 @@ PARALLEL: Final = 12
 TARGETS, AT_ONCE = (30, 20) if NIGHTLY else (12, 8)
 """How many there are, and how many are down together."""
 
-MUST: Final = 20.0
-DEADLINE: Final = 60.0
-PATIENCE: Final = 90.0
+MUST: Final = 10.0
+DEADLINE: Final = 30.0
+PATIENCE: Final = 60.0
+STALE: Final = 15.0
+"""Seconds of the daemon's life."""
 BLIP: Final = 0.1
 MAY: Final = 0.15
 
@@ -88,6 +93,7 @@ class Target:
 
     phase: str = "idle"
     since: float = 0.0
+    lived: float = 0.0
     not_before: float = 0.0
     waits: set[tuple[str, str]] = field(default_factory=set)
 
@@ -95,8 +101,18 @@ class Target:
 class Weather(threading.Thread):
     """Flips the targets by dice, `at_once` of them down together, until told to end."""
 
-    def __init__(self, world: World, providers: Providers, dice: Random, *, at_once: int) -> None:
+    def __init__(
+        self,
+        world: World,
+        providers: Providers,
+        dice: Random,
+        lived: Callable[[float], float],
+        *,
+        at_once: int,
+    ) -> None:
+        """`lived` tells how long the daemon has lived by a time."""
         super().__init__(name="weather", daemon=True)
+        self._lived = lived
         self._world = world
         self._providers = providers
         self._dice = dice
@@ -138,7 +154,7 @@ class Weather(threading.Thread):
     def _turn(self) -> None:
         now = time.time()
         for name, target in self._targets.items():
-            over = not target.waits or now - target.since > PATIENCE
+            over = not target.waits or self._lived(now) - target.lived > PATIENCE
             if target.phase == "idle":
                 continue
             if over and target.waits:
@@ -166,7 +182,7 @@ class Weather(threading.Thread):
         self._targets[name].not_before = time.time() + 5
 
     def _set(self, target: Target, phase: str, now: float) -> None:
-        target.phase, target.since, target.waits = phase, now, set(WAYS)
+        target.phase, target.since, target.lived, target.waits = phase, now, self._lived(now), set(WAYS)
 
 
 class Storm:
@@ -180,6 +196,8 @@ class Storm:
         self.providers = Providers(home / "providers")
         self.seed = seed
         self.ends: list[End] = []
+        self.lives: list[tuple[float, float]] = []
+        """When the daemon was ready, and when its end came: infinity while it lives."""
         self._home = home
         self._bundle = bundle
         self._at_once = at_once
@@ -191,7 +209,7 @@ class Storm:
         ports = self.providers.ports
         config = CONFIG.format(checks=self.world.checks(), bundle=self._bundle, **ports)
         self.daemon = Nightbell(self._home / "daemon", config)
-        self.weather = Weather(self.world, self.providers, self.dice, at_once=self._at_once)
+        self.weather = Weather(self.world, self.providers, self.dice, self.lived, at_once=self._at_once)
         return self
 
     def __exit__(
@@ -206,7 +224,7 @@ class Storm:
         for name in ("pager", "chat", "mail"):
             weights = (ROUGH_MAIL if name == "mail" else ROUGH) if rough else GOOD
             self.providers.chances(name, f"{self.seed} {name}", weights, latency=latency)
-        self.daemon.start(within=60)
+        self.start()
         until(
             lambda: all(one["outcome"] == "up" for one in self.daemon.items("checks?limit=500")),
             within=30,
@@ -214,11 +232,25 @@ class Storm:
         )
         self.weather.start()
 
+    def start(self) -> None:
+        """Start the daemon, again; its life begins when it is ready."""
+        self.daemon.start(within=120)
+        self.lives.append((time.time(), float("inf")))
+
+    def lived(self, at: float) -> float:
+        """Return how many seconds the daemon has lived by then."""
+        return sum(min(at, end) - began for began, end in list(self.lives) if began < at)
+
+    def _died(self, at: float, *, starting: bool = False) -> None:
+        self.ends.append(End(at, time.time(), sending(self.daemon.state), starting))
+        began, end = self.lives[-1]
+        self.lives[-1] = (began, min(at, end))
+
     def kill(self, *, starting: bool = False) -> None:
         """Kill the daemon now, and see what it left."""
         at = time.time()
         self.daemon.kill()
-        self.ends.append(End(at, time.time(), sending(self.daemon.state), starting))
+        self._died(at, starting=starting)
 
     def await_sending(self, *, within: float) -> bool:
         """Wait until a provider has taken a message it has not answered yet; False where none has in time."""
@@ -233,7 +265,7 @@ class Storm:
         """End the daemon as an operator does; return the seconds it took."""
         at = time.time()
         code = self.daemon.stop(within=30)
-        self.ends.append(End(at, time.time(), sending(self.daemon.state)))
+        self._died(at)
         assert code == 0, f"ended with {code}: {self.daemon.text()[-2000:]}"
         return time.time() - at
 
@@ -247,8 +279,20 @@ class Storm:
         )
 
     def verdict(self) -> Verdict:
-        rules = Rules(now=time.time(), ways=WAYS, must=MUST, may=MAY, deadline=DEADLINE)
-        return check(self.world.outages(), self.taken(), rules)
+        """Judge by the daemon's own time."""
+        rules = Rules(
+            now=self.lived(time.time()), ways=WAYS, must=MUST, may=MAY, deadline=DEADLINE, stale=STALE
+        )
+        taken = [replace(one, at=self.lived(one.at)) for one in self.taken()]
+        return check([self._as_lived(one) for one in self.world.outages()], taken, rules)
+
+    def _as_lived(self, outage: Outage) -> Outage:
+        """What was no blip stays none, however little of it the daemon has lived to see."""
+        began = self.lived(outage.down_from)
+        if outage.down_to is None:
+            return replace(outage, down_from=began)
+        least = MAY if outage.lasted(outage.down_to) >= 2 * MAY else 0.0
+        return replace(outage, down_from=began, down_to=max(self.lived(outage.down_to), began + least))
 
     def taken(self) -> list[Message]:
         return messages(self.providers.receipts())
@@ -298,7 +342,7 @@ def _count(file: Path, where: str) -> int:
 
 
 def latencies(storm: Storm) -> deque[float]:
-    """Return for each outage that was paged how long the first page took, sorted."""
+    """Return for each outage that was paged how long of the daemon's life the first page took, sorted."""
     first: dict[tuple[str, float], float] = {}
     outages = storm.world.outages()
     pages = [one for one in storm.taken() if one.kind == "page"]
@@ -308,5 +352,5 @@ def latencies(storm: Storm) -> deque[float]:
             page.at for page in pages if outage.target in page.targets and outage.down_from <= page.at <= ends
         ]
         if found:
-            first[outage.target, outage.down_from] = min(found) - outage.down_from
+            first[outage.target, outage.down_from] = storm.lived(min(found)) - storm.lived(outage.down_from)
     return deque(sorted(first.values()))
