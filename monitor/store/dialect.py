@@ -152,6 +152,8 @@ def fault_of(err: Exception) -> tuple[Fault, str]:
         words = str(cause).strip().partition("\n")[0]
         if code is not None:
             return _SQLITE_FAULTS.get(code & 0xFF, Fault.OTHER), words
+        if isinstance(cause, sqlite3.Error):
+            return Fault.REFUSED, words
         if isinstance(err, sa.exc.OperationalError | sa.exc.InterfaceError):
             return Fault.UNREACHABLE, words
         return Fault.REFUSED, words
@@ -182,6 +184,7 @@ def _connector(path: Path, read: str) -> Callable[[], sqlite3.Connection]:
         connection = sqlite3.connect(
             uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
+        connection.text_factory = _text
         try:
             for pragma in _READS if read else _PRAGMAS:
                 connection.execute(f"PRAGMA {pragma}")
@@ -191,6 +194,11 @@ def _connector(path: Path, read: str) -> Callable[[], sqlite3.Connection]:
         return connection
 
     return connect
+
+
+def _text(raw: bytes) -> str:
+    """Read a text. A damaged byte is the trouble of its own row, and not of all that are read with it."""
+    return raw.decode("utf-8", "replace")
 
 
 def _begin(connection: sa.Connection) -> None:
