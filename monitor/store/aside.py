@@ -11,6 +11,7 @@ from alerting.state import PREFIXES
 _ERA: Final = datetime.fromisoformat("2026-01-01T00:00:00+00:00")
 _BY_SECONDS: Final = ("N", "E", "R")
 """Given too often for minutes, and read by nobody."""
+_EACH: Final = 1000
 
 
 def keep_aside(path: Path, now: datetime) -> Path:
@@ -30,15 +31,18 @@ def keep_aside(path: Path, now: datetime) -> Path:
     return path.with_name(name)
 
 
-def kept_aside(path: Path) -> bool:
-    """True where a damaged file lies beside `path`: numbers were given that the file in its place knows nothing of."""
-    return any(path.parent.glob(f"{path.name}.corrupt-*"))
+def kept_aside(path: Path) -> int:
+    """Return how many damaged files lie beside `path`: numbers were given that the one in its place does not know."""
+    names = (found.name for found in path.parent.glob(f"{path.name}.corrupt-*"))
+    return sum(not name.endswith(("-wal", "-shm")) for name in names)
 
 
-def first_numbers(now: datetime) -> dict[str, int]:
+def first_numbers(now: datetime, losses: int = 0) -> dict[str, int]:
     """Return the numbers to count on from where those given before are not known.
 
-    Minutes since 2026, which no daemon outruns: an old link must never acknowledge a new incident.
+    Minutes since 2026, which no daemon outruns, and a thousand more for each loss before, should they come within
+    minutes: an old link must never acknowledge a new incident.
     """
     seconds = max(0, int((now - _ERA).total_seconds()))
-    return {prefix: seconds if prefix in _BY_SECONDS else seconds // 60 for prefix in PREFIXES}
+    plain = {prefix: seconds if prefix in _BY_SECONDS else seconds // 60 for prefix in PREFIXES}
+    return {prefix: number + _EACH * losses for prefix, number in plain.items()}

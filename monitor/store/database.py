@@ -174,8 +174,8 @@ class Database:
         if found is None and self.path is not None and self.bare():
             with self.write("make") as connection:
                 make(connection)
-                if kept_aside(self.path):  # numbers were given that nobody knows any more
-                    numbers = json.dumps(first_numbers(datetime.now(UTC)))
+                if losses := kept_aside(self.path):  # numbers were given that nobody knows any more
+                    numbers = json.dumps(first_numbers(datetime.now(UTC), losses))
                     connection.execute(meta.insert().values(key=NUMBERS, value=numbers))
             return
         from monitor.store.migrate import migrate

@@ -7,6 +7,7 @@ aside, and a fresh one takes its place.
 from __future__ import annotations
 
 import logging
+import secrets
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -191,7 +192,7 @@ class Keeper:
         except StoreError as err:
             if err.fault is not Fault.CORRUPT or not self._ours():
                 raise
-            salvage = self._salvage = salvage or Salvage(tokens=rescue.tokens_of(self._url))
+            salvage = self._salvage = salvage or rescue.remains(self._url)
             self._keep_aside(err)
             database = Database.open(self._address)
         store = Store(database)
@@ -262,5 +263,7 @@ class Keeper:
 
 
 def _count_anew(state: State, now: datetime) -> None:
+    """Count from numbers never given. By chance within a thousand: a start a minute ago may have counted so too."""
+    chance = secrets.randbelow(1000)
     for prefix, number in first_numbers(now).items():
-        state.numbers[prefix] = max(number, state.numbers.get(prefix, 0))
+        state.numbers[prefix] = max(number + chance, state.numbers.get(prefix, 0))

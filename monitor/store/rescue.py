@@ -18,12 +18,14 @@ from alerting.state import Changes, Record, State
 from monitor.store import dialect
 from monitor.store.changes import Batch, Writer
 from monitor.store.database import Database
-from monitor.store.documents import Row
+from monitor.store.documents import SHELVES, Row
 from monitor.store.errors import StoreError
 from monitor.store.schema import NUMBERS, PENDING, SENDING, incidents, meta, timeline, tokens
 
 log = logging.getLogger("nightbell.store")
 
+SENSIBLE: Final = 10**12
+"""Numbers from here on were made by damage."""
 LINES_MAX: Final = 10_000
 """Lines of open incidents' timelines that are carried over."""
 
@@ -58,6 +60,8 @@ class Salvage:
     snapshot: Snapshot = field(default_factory=lambda: Snapshot(records=(), numbers={}))
     claims: Mapping[str, Claim] = field(default_factory=dict)
     tokens: tuple[Row, ...] = ()
+    whole: bool = False
+    """True where the snapshot is the state in memory, which knows every number that was given."""
     lines: tuple[Row, ...] = ()
 
 
@@ -74,7 +78,10 @@ def salvage(database: Database, snapshot: Snapshot) -> list[Row]:
 
 
 def refill(database: Database, writer: Writer, kept: Salvage) -> None:
-    """Write all of it into a fresh file, in one transaction. What is being sent stays claimed."""
+    """Write all of it into a fresh file, in one transaction. What is being sent stays claimed.
+
+    Numbers go on from those of the state; where only some could be had, not below those a fresh file begins with.
+    """
     batches: list[Batch] = []
     for record in kept.snapshot.records:
         try:
@@ -94,20 +101,33 @@ def refill(database: Database, writer: Writer, kept: Salvage) -> None:
             connection.execute(dialect.add_missing(tokens, name), list(kept.tokens))
         if kept.lines:
             connection.execute(dialect.add_missing(timeline, name), list(kept.lines))
-        if kept.snapshot.numbers:  # else those that a fresh file begins with stand
-            numbers = {"key": NUMBERS, "value": json.dumps(dict(kept.snapshot.numbers))}
-            connection.execute(dialect.upsert(meta, name), numbers)
+        numbers = dict(kept.snapshot.numbers)
+        if not kept.whole:
+            stored = connection.execute(sa.select(meta.c.value).where(meta.c.key == NUMBERS)).scalar()
+            floor: dict[str, int] = json.loads(stored) if stored else {}
+            numbers = {prefix: max(number, numbers.get(prefix, 0)) for prefix, number in floor.items()}
+        if numbers:
+            row = {"key": NUMBERS, "value": json.dumps(numbers)}
+            connection.execute(dialect.upsert(meta, name), row)
 
 
-def tokens_of(url: sa.URL) -> tuple[Row, ...]:
-    """Return the tokens that can still be read of a damaged file."""
+def remains(url: sa.URL) -> Salvage:
+    """Return what can still be read of a damaged file that nobody had open: tokens, and the numbers given."""
     database = Database(url, "mode=ro")
+    found: tuple[Row, ...] = ()
+    numbers: dict[str, int] = {}
     try:
         with suppress(StoreError), database.read("read from") as connection:
-            return all_tokens(connection)
+            found = all_tokens(connection)
+        for shelf in SHELVES.values():
+            if shelf.prefix:
+                with suppress(StoreError), database.read("read from") as connection:
+                    highest = connection.execute(sa.select(sa.func.max(shelf.table.c.number))).scalar()
+                    if isinstance(highest, int) and highest < SENSIBLE:
+                        numbers[shelf.prefix] = highest
     finally:
         database.close()
-    return ()
+    return Salvage(snapshot=Snapshot(records=(), numbers=numbers), tokens=found)
 
 
 def all_tokens(connection: sa.Connection) -> tuple[Row, ...]:

@@ -260,6 +260,7 @@ class Store:
         """Return what can be had of a damaged store beside the state in memory."""
         return Salvage(
             snapshot=snapshot,
+            whole=bool(snapshot.numbers),
             claims=dict(self._claims),
             tokens=self._known,
             lines=tuple(rescue.salvage(self._database, snapshot)),

@@ -127,6 +127,24 @@ def test_a_damaged_file_is_kept_and_numbers_begin_where_none_was_given(tmp_path:
     assert told(tmp_path, once_more) == []
 
 
+def test_losses_within_a_minute_never_give_a_number_twice(tmp_path: Path) -> None:
+    path = filled(tmp_path)
+    given: list[int] = []
+
+    async def story(store: StoreThread, state: State) -> None:
+        number = state.numbers["INC"] + 1
+        await store.record(Changes(records=(incident(number),)))
+        given.append(number)
+
+    for _ in range(4):
+        path.write_bytes(b"\xff" * 8192)
+        assert len(told(tmp_path, story)) == 1
+
+    assert len(asides(tmp_path)) == 4
+    assert len(set(given)) == 4
+    assert given == sorted(given)
+
+
 def test_a_file_made_anew_after_a_crash_in_between_begins_at_those_numbers_too(tmp_path: Path) -> None:
     keep_aside(filled(tmp_path), NOON)
 
@@ -408,3 +426,4 @@ def test_numbers_after_a_loss_are_beyond_any_that_were_given() -> None:
     assert numbers["N"] == 60 * numbers["INC"]
     assert set(numbers) == set(PREFIXES)
     assert set(first_numbers(datetime(1970, 1, 1, tzinfo=UTC)).values()) == {0}
+    assert first_numbers(datetime(2026, 11, 26, 9, 0, tzinfo=UTC), 2)["INC"] == 476_300
