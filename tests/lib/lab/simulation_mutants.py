@@ -127,20 +127,17 @@ def _counts_paused_time(
     return tuple(hurried(one) for one in records)
 
 
-def _says_it_twice_to_customers(
-    _state: State, given: Input, _now: datetime, records: tuple[Record, ...]
-) -> tuple[Record, ...]:
-    """Words to customers whose fate is unknown are sent again."""
-    if not isinstance(given, Received | Interrupted):
-        return records
-    return tuple(
-        replace(one, state=NotificationState.PENDING)
-        if isinstance(one, Notification)
-        and one.kind is Kind.ANNOUNCEMENT
-        and one.state is NotificationState.AMBIGUOUS
-        else one
-        for one in records
-    )
+def _says_it_twice_to_customers() -> Core:
+    """Words to customers whose fate is unknown count as not delivered."""
+
+    def wrong(state: State, given: Input, now: datetime, plan: Plan) -> Decision:
+        if isinstance(given, Received) and given.receipt.state is NotificationState.AMBIGUOUS:
+            row = state.records[Notification].get(given.receipt.notification)
+            if isinstance(row, Notification) and row.kind is Kind.ANNOUNCEMENT:
+                given = Received(receipt=replace(given.receipt, state=NotificationState.PENDING))
+        return decide(state, given, now, plan)
+
+    return Core(decide=wrong, unwanted=unwanted)
 
 
 def _tells_everybody_the_end(
@@ -234,7 +231,7 @@ MUTANTS: Final[Mapping[str, Callable[[], Core]]] = {
     ),
     "loses the resume after a relapse": lambda: _edited(_loses_the_resume),
     "counts the time in which it recovered": lambda: _edited(_counts_paused_time),
-    "repeats words to customers": lambda: _edited(_says_it_twice_to_customers),
+    "repeats words to customers": _says_it_twice_to_customers,
     "tells the end to who never heard of it": lambda: _edited(_tells_everybody_the_end),
     "fires one failure too early": _fires_too_early,
     "gives a number twice": _gives_numbers_again,

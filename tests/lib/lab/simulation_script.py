@@ -190,7 +190,9 @@ class _Author:
 
     def _provider(self, at: int | None = None) -> Event:
         more = {
-            "channel": self.dice.choice(["sms", "mail", "chat", "news", "inside", "feed"]),
+            "channel": self.dice.choice(
+                ["sms", "mail", "chat", "sms", "mail", "news", "news", "inside", "feed"]
+            ),
             "lasts": self.dice.choice([30, 120, 900, 5400]) * SECOND,
             "manner": self.dice.choice([one for one in Manner if one is not Manner.WELL]),
         }
