@@ -36,10 +36,14 @@ class Received:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interrupted:
-    """What a former process left when it died: `notifications` may have arrived, `unsent` certainly have not."""
+    """What a former process left when it died: `notifications` may have arrived, `unsent` certainly have not.
+
+    `left_as` has the keys of the messages in which they may have arrived.
+    """
 
     notifications: tuple[str, ...] = ()
     unsent: tuple[str, ...] = ()
+    left_as: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

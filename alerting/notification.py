@@ -105,6 +105,8 @@ class Notification:
     """True once the next channel was asked because this one did not deliver in time."""
     repeated: bool = False
     """True where an earlier attempt may have arrived already: the words say so."""
+    left_as: str = ""
+    """The key of the message in which it may have arrived: with a bundle that is another's. A repeat keeps it."""
     bundle: str = ""
     """Names the collection it leaves with: pages to one person on one channel that share it go out as one message."""
     bundle_until: datetime | None = None
@@ -129,3 +131,5 @@ class Receipt:
     detail: str = ""
     provider_id: str = ""
     retry_at: datetime | None = None
+    left_as: str = ""
+    """The key of the message, where it may have arrived."""

@@ -21,6 +21,7 @@ from alerting.state import State
 from config.model import Config
 from monitor.clock import Clock
 from monitor.daemon import Vitals
+from monitor.delivery.leaving import keys
 from monitor.store.errors import StoreError
 from monitor.store.thread import StoreThread
 
@@ -97,7 +98,7 @@ class Rounds:
                 known[row.id] = (
                     replace(seen, attempts=row.attempts) if isinstance(seen, Notification) else row
                 )
-            await world.submit(Interrupted(notifications=tuple(row.id for row in lost)))
+            await world.submit(Interrupted(notifications=tuple(row.id for row in lost), left_as=keys(lost)))
 
     async def _self_tests(self) -> None:
         world = self._world

@@ -36,6 +36,7 @@ def received(draft: Draft, given: Received) -> str:
             detail=receipt.detail,
             not_before=receipt.retry_at or row.not_before,
             repeated=row.repeated or _unsure(given.receipt),
+            left_as=row.left_as or given.receipt.left_as,
         )
     )
     _tell_timeline(draft, row)
@@ -82,13 +83,14 @@ def _tell_timeline(draft: Draft, row: Notification) -> None:
 def interrupted(draft: Draft, given: Interrupted) -> str:
     """Take up what a former process was sending when it died: what may have arrived, and what certainly did not."""
     for number in given.notifications:
-        _stopped(draft, number, NotificationState.AMBIGUOUS, "the daemon stopped while it was being sent")
+        said = "the daemon stopped while it was being sent"
+        _stopped(draft, number, NotificationState.AMBIGUOUS, said, given.left_as.get(number, ""))
     for number in given.unsent:
         _stopped(draft, number, NotificationState.PENDING, "the daemon stopped before it was sent")
     return ""
 
 
-def _stopped(draft: Draft, number: str, state: NotificationState, detail: str) -> None:
+def _stopped(draft: Draft, number: str, state: NotificationState, detail: str, left_as: str = "") -> None:
     row = draft.get(Notification, number)
     receipt = Receipt(
         notification=number,
@@ -98,5 +100,6 @@ def _stopped(draft: Draft, number: str, state: NotificationState, detail: str) -
         reason=Reason.INTERRUPTED,
         detail=detail,
         retry_at=draft.now if state is NotificationState.PENDING else None,
+        left_as=left_as,
     )
     received(draft, Received(receipt=receipt))

@@ -35,6 +35,11 @@ class Leaving:
         return tuple(row for row in self.rows if row.id not in self.unwanted)
 
     @property
+    def key(self) -> str:
+        """The message's own, the same for each attempt at it, whatever is left out meanwhile."""
+        return key_of(self.rows)
+
+    @property
     def name(self) -> str:
         """What its mark goes by."""
         left = self.left
@@ -50,11 +55,23 @@ class Leaving:
 def together(rows: Iterable[Notification]) -> list[tuple[Notification, ...]]:
     """Gather what leaves as one message, in the order of the first of each.
 
-    What may be a repeat keeps apart from what is not: a provider that drops repeats by their key would drop news
-    along with them.
+    What may be a repeat keeps apart from what is not, and from what left in another message: a provider that drops
+    repeats by their key would drop news along with them.
     """
     gathered: dict[object, list[Notification]] = {}
     for row in rows:
-        key = (row.bundle, row.channel, row.to, row.kind, row.repeated) if row.bundle else row.id
+        alike = (row.bundle, row.channel, row.to, row.kind, row.repeated, row.left_as)
+        key = alike if row.bundle else row.id
         gathered.setdefault(key, []).append(row)
     return [tuple(group) for group in gathered.values()]
+
+
+def key_of(rows: Iterable[Notification]) -> str:
+    """Return the key of the message that rows leave in: their oldest one's, or the one under which they left before."""
+    first = min(rows, key=lambda row: (len(row.id), row.id))
+    return first.left_as or first.dedup_key
+
+
+def keys(rows: Iterable[Notification]) -> dict[str, str]:
+    """Return for rows that were leaving, by their ids, the keys of their messages."""
+    return {row.id: key_of(group) for group in together(rows) for row in group}

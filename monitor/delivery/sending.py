@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from random import Random
 from typing import Final, Protocol
@@ -48,6 +48,8 @@ class Outcome:
     accepted: Accepted | None = None
     error: DeliveryError | None = None
     again_at: datetime | None = None
+    key: str = ""
+    """The message's."""
 
     def receipt(self, row: Notification) -> Receipt:
         """Return it as the receipt of one of the rows that left with the message."""
@@ -70,6 +72,7 @@ class Outcome:
             reason=self.error.reason,
             detail=self.error.message[:DETAIL],
             retry_at=self.again_at,
+            left_as=self.key if self.error.ambiguous else "",
         )
 
 
@@ -114,7 +117,9 @@ class Sender:
         if message is None or channel is None:
             return Outcome(at=now, error=DeliveryError("", reason=Reason.NO_ADDRESS, retry=False))
         leaving.tried = True
+        message = replace(message, dedup_key=leaving.key)
         outcome = await self._send(rows[0], channel, message, self._progress(leaving))
+        outcome = replace(outcome, key=leaving.key)
         try:
             reached(Landmark.SEND_DONE, rows[0].kind.value)
         except Exception:  # what is known must be booked all the same

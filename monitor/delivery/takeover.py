@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from alerting.inputs import Interrupted
 from alerting.notification import Notification, NotificationState
 from alerting.state import State
+from monitor.delivery.leaving import keys
 from monitor.delivery.marks import Found
 
 
@@ -15,6 +16,7 @@ def left_by(sending: Iterable[Notification], state: State, found: Found) -> Inte
 
     Rows the state does not hold any more are put there: what becomes of them is decided like everything else.
     """
+    sending = list(sending)
     known = state.records[Notification]
     maybe: list[str] = []
     unsent: list[str] = []
@@ -25,4 +27,4 @@ def left_by(sending: Iterable[Notification], state: State, found: Found) -> Inte
     maybe += [
         row.id for row in waiting if row.state is NotificationState.PENDING and found.may_have_left(row)
     ]
-    return Interrupted(notifications=tuple(maybe), unsent=tuple(unsent))
+    return Interrupted(notifications=tuple(maybe), unsent=tuple(unsent), left_as=keys(sending))

@@ -15,7 +15,7 @@ from alerting.notification import Kind, Notification, NotificationState, Reason
 from alerting.notifiers.api import Accepted, DeliveryError, Message, Progress
 from alerting.severity import Severity
 from lab.core_outbox import ACCEPTED, CANCELLED, hang_after_reading, hang_unread, providers, queue
-from lab.core_virtual import START, virtually
+from lab.core_virtual import START, VirtualClock, virtually
 from lab.core_world import Core, core, passes, shop, until, within
 from lab.records import NOON, incident, notification
 from monitor.delivery.compose import TOLD, compose, compose_many
@@ -187,6 +187,51 @@ def test_a_bundle_that_fails_stays_together_and_is_called_a_repeat_only_where_it
         assert len({receipt.retry_at for receipt in here.receipts if receipt.retry_at}) == 1
 
     within(tmp_path, story)
+
+
+@pytest.mark.parametrize("dies", [False, True], ids=["its answer was lost", "the daemon died"])
+def test_a_bundle_that_comes_again_without_its_first_row_keeps_its_key(dies: bool, tmp_path: Path) -> None:
+    """Under another key a provider that drops repeats would show the others twice."""
+
+    async def lost(_message: Message, progress: Progress) -> Accepted:
+        progress.sent = True
+        if dies:
+            await asyncio.Event().wait()
+        raise DeliveryError("reset", reason=Reason.CONNECT, ambiguous=True)
+
+    def row(number: int) -> Notification:
+        lives = timedelta(seconds=0.2 if number == 1 else 3600)
+        return page(number, kind=Kind.REMINDER, incident=None, not_after=START + lives)
+
+    async def story() -> None:
+        time = VirtualClock(asyncio.get_running_loop())
+        async with core(tmp_path, providers=providers(sms=lost), time=time) as here:
+            await queue(here, *map(row, range(1, 6)))
+            await until(lambda: here.providers["sms"].asked)
+            [first] = here.providers["sms"].asked
+            if not dies:
+                here.providers["sms"].answer = None
+                await until(lambda: here.providers["sms"].took, within=30)
+                [again] = here.providers["sms"].took
+        if dies:
+            await asyncio.sleep(1)
+            async with core(tmp_path, time=time) as here:
+                await until(lambda: here.providers["sms"].took, within=30)
+                [again] = here.providers["sms"].took
+        assert (first.title[:11], again.title[:11]) == ("5 messages:", "4 messages:")
+        assert "may be a repeat" in again.text
+        assert again.dedup_key == first.dedup_key
+
+    virtually(story)
+
+
+def test_what_left_in_another_message_keeps_apart() -> None:
+    """Each repeat has the key of the message in which it may have arrived."""
+    mine, others = page(1, repeated=True, left_as="a"), page(2, repeated=True, left_as="b")
+    assert together([mine, others, page(3, repeated=True, left_as="a")]) == [
+        (mine, page(3, repeated=True, left_as="a")),
+        (others,),
+    ]
 
 
 def test_what_may_be_a_repeat_keeps_apart_from_news() -> None:
