@@ -24,12 +24,14 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).parents[3]
 LONG: Final = 40
 """A file with more tests than this holds quick ones: they share a process."""
+ALONE: Final = ("test_alert_storm", "test_guard", "test_hung_providers")
+"""They measure how quick the daemon is: nothing else runs beside them."""
 COUNTS: Final = ("n", "lost", "duplicates", "false", "late")
 LARGEST: Final = ("most", "max", "longest", "slowest", "latest")
 """Figures whose names begin so are not added up."""
 
 
-def pytest(*arguments: str, env: Mapping[str, str], within: float) -> tuple[int, str]:
+def run_pytest(*arguments: str, env: Mapping[str, str], within: float) -> tuple[int, str]:
     """Run pytest; return its exit code and what it said."""
     try:
         done = subprocess.run(
@@ -45,7 +47,7 @@ def pytest(*arguments: str, env: Mapping[str, str], within: float) -> tuple[int,
 
 def collect(arguments: Sequence[str], env: Mapping[str, str]) -> list[list[str]]:
     """Return the tests in portions, one process each."""
-    code, said = pytest("tests/faults", "--collect-only", *arguments, env=env, within=120)
+    code, said = run_pytest("tests/faults", "--collect-only", *arguments, env=env, within=120)
     tests = [line for line in said.splitlines() if "::" in line and not line.startswith(("ERROR", "FAILED"))]
     if code or not tests:
         raise SystemExit(said)
@@ -102,30 +104,43 @@ def run(portions: list[list[str]], *, lanes: int, env: Mapping[str, str], within
     """Run all; return how many failed."""
     failed, begun = 0, time.monotonic()
 
-    def one(portion: list[str]) -> tuple[list[str], int, str, float]:
-        started = time.monotonic()
-        with tempfile.TemporaryDirectory(prefix="faults-") as base:
-            code, said = pytest(
-                f"--basetemp={base}/t", "-p", "no:cacheprovider", *portion, env=env, within=within
-            )
-        return portion, code, said, time.monotonic() - started
+    def one(portion: list[str]) -> tuple[str, int, str, float, Path]:
+        started, base = time.monotonic(), Path(tempfile.mkdtemp(prefix="faults-"))
+        code, said = run_pytest(f"--basetemp={base}/t", *portion, env=env, within=within)
+        return portion[0], code, said, time.monotonic() - started, base
 
-    with ThreadPoolExecutor(lanes) as pool:
-        running = [pool.submit(one, portion) for portion in portions]
-        for number, ended in enumerate(as_completed(running), 1):
-            portion, code, said, took = ended.result()
-            print(
-                f"[{number}/{len(portions)}] {'FAILED' if code else 'ok'} {took:.0f} s  {portion[0]}",
-                flush=True,
-            )
-            if code:
-                failed += 1
-                name = re.sub(r"[^\w-]+", "_", portion[0].rpartition("/")[2])[:100]
-                (out / "failed").mkdir(exist_ok=True)
-                (out / "failed" / f"{name}.txt").write_text(said, encoding="utf-8")
-                print("    " + "\n    ".join(said.splitlines()[-8:]), flush=True)
+    quiet = [portion for portion in portions if any(name in portion[0] for name in ALONE)]
+    number = 0
+    for those, abreast in (([one for one in portions if one not in quiet], lanes), (quiet, 1)):
+        with ThreadPoolExecutor(abreast) as pool:
+            for ended in as_completed([pool.submit(one, portion) for portion in those]):
+                test, code, said, took, base = ended.result()
+                number += 1
+                how = "FAILED" if code else "ok"
+                print(f"[{number}/{len(portions)}] {how} {took:.0f} s  {test}", flush=True)
+                if code:
+                    failed += 1
+                    _keep(out / "failed", test, said, base)
+                else:
+                    shutil.rmtree(base, ignore_errors=True)
     print(f"{len(portions) - failed} passed, {failed} failed in {(time.monotonic() - begun) / 60:.1f} min")
     return failed
+
+
+def _keep(folder: Path, test: str, said: str) -> None:
+    """Write down what a test that failed had to say; its last lines are shown."""
+    folder.mkdir(exist_ok=True)
+    name = re.sub(r"[^\w-]+", "_", test.rpartition("/")[2])[:100]
+    (folder / f"{name}.txt").write_text(said, encoding="utf-8")
+    print("    " + "\n    ".join(said.splitlines()[-8:]), flush=True)
+
+
+def _keep(folder: Path, test: str, said: str, base: Path) -> None:
+    """Write down what a test that failed had to say; its last lines are shown, its traces stay."""
+    folder.mkdir(exist_ok=True)
+    name = re.sub(r"[^\w-]+", "_", test.rpartition("/")[2])[:100]
+    (folder / f"{name}.txt").write_text(f"{said}\ntraces: {base}\n", encoding="utf-8")
+    print("    " + "\n    ".join([*said.splitlines()[-8:], f"traces: {base}"]), flush=True)
 
 
 def main() -> int:
