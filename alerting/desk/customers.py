@@ -77,8 +77,11 @@ def _as_careful(draft: Draft, incident: Incident, known: Announcement, alert: Al
 
 
 def heard_otherwise(before: Alert, after: Alert) -> bool:
-    """Tell whether an alert's trouble has become, or is no more, of a kind that waits for a person's word."""
-    return (before.error in NEEDS_A_PERSON) is not (after.error in NEEDS_A_PERSON)
+    """Tell whether an alert's trouble has become worse or milder, or of another kind: one that waits for a person's
+    word, or no more.
+    """
+    other_kind = (before.error in NEEDS_A_PERSON) is not (after.error in NEEDS_A_PERSON)
+    return other_kind or before.severity is not after.severity
 
 
 def live(draft: Draft, incident: Incident) -> Announcement | None:

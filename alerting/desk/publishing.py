@@ -9,7 +9,7 @@ from typing import Final
 
 from alerting.announcements.announcement import Announcement, AnnouncementState
 from alerting.desk import acknowledgement, duty, messages, outward
-from alerting.desk.facts import felt, language_of, name_of, speaks_for_itself
+from alerting.desk.facts import felt, grave, language_of, name_of, speaks_for_itself
 from alerting.draft import Draft
 from alerting.incidents.incident import Incident
 from alerting.inputs import Publish, Refusal, Refused, Say
@@ -102,12 +102,18 @@ def clock(draft: Draft) -> None:
             if incident is None or not incident.quiet:
                 tell_what_is_due(draft, announcement.id)
                 _lapse(draft, announcement.id)
-        elif announcement.all_clear_at is not None and announcement.all_clear_at <= draft.now:
-            if incident is not None and incident.state.active and any(felt(draft, incident)):
-                # It came back muted: no word of that, and none of its end.
+        elif announcement.all_clear_at is not None:
+            due = announcement.all_clear_at <= draft.now
+            if incident is not None and incident.state.active and _is_back(draft, incident, due=due):
+                # It came back muted: no word of that, and none of its end before that has held in its turn.
                 draft.put(replace(announcement, recovered_at=None, all_clear_at=None))
-            else:
+            elif due:
                 all_clear(draft, announcement)
+
+
+def _is_back(draft: Draft, incident: Incident, *, due: bool) -> bool:
+    """Tell whether customers feel it again: an outage at once, a mere warning where they are to hear of its end."""
+    return any(grave(draft, incident)) or (due and any(felt(draft, incident)))
 
 
 def tell_what_is_due(draft: Draft, number: str, *, at_once: bool = False) -> None:

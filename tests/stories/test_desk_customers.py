@@ -233,6 +233,17 @@ def test_a_warning_that_customers_feel_is_not_announced_because_something_else_i
     assert world.all(Announcement) == []
 
 
+def test_a_warning_that_turns_critical_beside_something_hidden_is_announced():
+    slow = level("latency", warning=above(1), critical=above(3), impact=Impact.DEGRADED)
+    hidden = level("queue", critical=above(1))
+    world = Outside(plan(check("web", slow, hidden), services=[service("shop", "web")]))
+    world.sample("web", UP, latency=2.0, queue=2.0)
+    world.nobody_hears_for(minutes=1)
+    world.sample("web", UP, latency=4.0, queue=2.0)
+    world.deliver()
+    world.expects_words("customers", says="slow or partly unavailable since")
+
+
 def test_customers_words_hold_no_host_name_and_no_address():
     world = Outside(shop())
     world.fails("web")

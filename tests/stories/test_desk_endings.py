@@ -100,6 +100,22 @@ def test_a_muted_relapse_sends_no_all_clear_while_it_is_down():
     world.expects_words("customers", says="working normally again")
 
 
+def test_a_muted_relapse_that_ends_before_the_all_clear_has_recovery_held_anew():
+    world = Outside(shop())
+    world.fails("web")
+    world.works("web")
+    world.ignore_messages()
+    world.silence(check="web", minutes=30)
+    world.pass_(minutes=2)
+    world.fails("web")
+    world.pass_(seconds=1)
+    world.works("web")
+    world.nobody_hears_for(minutes=4, seconds=59)
+    world.pass_(seconds=2)
+    world.expects_words("colleagues", says="working normally again")
+    world.expects_words("customers", says="working normally again")
+
+
 def test_customers_hear_the_end_although_a_trouble_of_the_staff_goes_on():
     slow = level("latency", critical=above(1))
     world = Outside(plan(check("web", slow), services=[service("shop", "web")]))

@@ -54,6 +54,8 @@ class Customers:
         """By incident, whether it is as bad for them as to be announced."""
         self.eased: dict[str, datetime] = {}
         """By incident, when it last ceased to be so."""
+        self.hit: dict[str, set[str]] = {}
+        """By incident, every service that was ever down in it."""
         self.born: dict[str, int] = {}
         """By incident, how many plans there had been when it opened."""
         self.plans: list[Plan] = []
@@ -107,6 +109,8 @@ class Customers:
         for outage in book.outages.values():
             self.born.setdefault(outage.id, len(self.plans))
             grave = outage.active and bool(grave_of(book, outage))
+            for alarm in grave_of(book, outage) if outage.active else ():
+                self.hit.setdefault(outage.id, set()).update(book.plan.checks[alarm.check].services)
             if self.grave.get(outage.id) and not grave:
                 self.eased[outage.id] = book.now
             self.grave[outage.id] = grave
@@ -202,7 +206,7 @@ class Customers:
             return None
         if not _channels(book.plan, Audience.EVERYONE) or self.born[outage.id] != len(self.plans):
             return None  # a channel that a reload brings is not told of what others have read
-        names = {name for alarm in alarms for name in book.plan.checks[alarm.check].services}
+        names = self.hit.setdefault(outage.id, set())  # what has joined has all the others wait for its leave
         services = [book.plan.services[name] for name in sorted(names) if name in book.plan.services]
         waits = [one.announce.push for one in services if one.public]
         return None if None in waits else max((wait for wait in waits if wait is not None), default=None)
