@@ -171,7 +171,9 @@ def _again(
     waiting = tuple(service.id for service in new if service.id not in leave)
     named = [service for service in services if service.id in names]
     eta, estimated = _expected(draft, named or services)
-    fresh = _retimed(draft, announcement, _policy(named or services, alerts), back=back)
+    # By the leave of all that will be named: also of what was hit before, and is not now.
+    spoken_of = [known for name in names if (known := draft.plan.services.get(name)) is not None]
+    fresh = _retimed(draft, announcement, _policy(spoken_of or services, alerts), back=back)
     fresh = replace(fresh, waiting=waiting, expected_within=eta)
     if waiting != announcement.waiting and waiting:
         text = f"{announcement.id} waits for approval to name {', '.join(waiting)} too"

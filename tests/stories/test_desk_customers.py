@@ -244,6 +244,20 @@ def test_a_warning_that_turns_critical_beside_something_hidden_is_announced():
     world.expects_words("customers", says="slow or partly unavailable since")
 
 
+def test_a_relapse_of_one_service_gives_no_leave_to_push_words_that_name_another():
+    careful = AnnouncePolicy(page=timedelta(0), push=None)
+    both_down = check("web")
+    services = [service("shop", "web", "cart"), service("pay", "web", announce=careful)]
+    world = Outside(plan(both_down, check("cart"), services=services))
+    world.fails("web")
+    world.works("web")
+    world.expects_words("colleagues")
+    world.fails("cart")
+    world.expects_words("colleagues")
+    assert world.announcement.services == ("pay", "shop")
+    world.nobody_hears_for(minutes=10)
+
+
 def test_customers_words_hold_no_host_name_and_no_address():
     world = Outside(shop())
     world.fails("web")
