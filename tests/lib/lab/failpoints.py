@@ -193,7 +193,10 @@ class Trial:
         self._taken("recovery", self.ways)
         self._all_clear()
         until(
-            lambda: not waiting(self.daemon.state), within=20, why="the outbox is not empty", look_every=0.1
+            lambda: not waiting(self.daemon.state),
+            within=max(20, self.case.patience),
+            why="the outbox is not empty",
+            look_every=0.1,
         )
         if self.acks:
             said = self.daemon.api("incidents/INC-1")
