@@ -6,8 +6,9 @@
     judge   the same input to the reference model, and both accounts compared              simulation_judge, model
     rules   what must hold of the letters that arrived, whatever the model says            simulation_rules
 
-The clock strikes when the model says that something is due, a second before that, and now and then between: what
-the desk does too late is seen when it is due, what it does too early is seen before. Idle time costs nothing.
+The clock strikes in the second after each change, when the model says that something is due, a second before that,
+and now and then between: what the desk does too late is seen when it is due, what it does too early is seen before.
+Idle time costs nothing.
 """
 
 from __future__ import annotations
@@ -93,6 +94,7 @@ class Stage:
         self._dying: list[Event] = []
         self._passed = 0
         self._audited = 0
+        self._stirred = False
         self._runs: dict[str, int] = {}
 
     # --- what the process asks
@@ -144,6 +146,7 @@ class Stage:
         """The desk has decided."""
         assert self.process is not None
         self.outcome.inputs += 1
+        self._stirred = self._stirred or bool(changes)
         self._say(given, changes)
         place = self.judge.heard(given, changes, self.process.state, self.now(), self.plan)
         self.rules.decided(given, changes, self.process.state)
@@ -217,7 +220,7 @@ class Stage:
             self._tick_at = None
             return
         idle = self.dice.randrange(20, 90) * SECOND if self.ms < self.script.lasts else 1800 * SECOND
-        wanted = self.ms + idle
+        wanted = self.ms + (1 if self._stirred else idle)
         for due in (self.judge.model.next_due(), self.rules.next_due(process.state)):
             if due is not None:
                 ms = -((self.now() - due) // timedelta(milliseconds=1)) + self.ms
@@ -230,6 +233,7 @@ class Stage:
         if process is None:
             return
         process.submit(Tick())
+        self._stirred = False
         if self.ms - self._audited >= 60 * SECOND:
             self._audited = self.ms
             self._audit(process)
