@@ -89,7 +89,7 @@ class Promises:
     def _ask(self, kind: str, mark: str, path: str, body: object | None, due: int) -> None:
         port = self.daemon.public if body is None else self.daemon.internal
         headers = {"Authorization": f"Bearer {self.daemon.token}", "Content-Type": "application/json"}
-        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as line:
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as line:
             line.connect()
             pid = self.daemon.pid
             line.request(
@@ -165,11 +165,13 @@ def outage(tmp_path: Path, mail: Server, incidents: int) -> Nightbell:
         address = f"127.0.0.1:{target.getsockname()[1]}"
         checks = ", ".join(f'c{number}: "tcp://{address}"' for number in range(incidents))
         daemon = Nightbell(tmp_path / "daemon", CONFIG.format(checks=checks, smtp=mail.port))
-        daemon.start()
-        until(lambda: all(one["outcome"] == "up" for one in everything(daemon, "checks")), within=20,
+        daemon.start(within=120)
+        until(lambda: all(one["outcome"] == "up" for one in everything(daemon, "checks")), within=120,
               why="every target works")  # fmt: skip
     until(
-        lambda: len(mail.entries()) >= incidents, within=60, why=f"everybody is told: {daemon.text()[-2000:]}"
+        lambda: len(mail.entries()) >= incidents,
+        within=180,
+        why=f"everybody is told: {daemon.text()[-2000:]}",
     )
     return daemon
 
@@ -193,7 +195,7 @@ def test_what_was_answered_with_200_survives_a_kill_in_the_same_instant(
         missing = []
         for number, kind in enumerate(order):
             getattr(promises, kind)(number)
-            daemon.start()
+            daemon.start(within=120)
             if not promises.kept():
                 missing.append(promises.made[-1])
         works = order.count("work")

@@ -72,10 +72,10 @@ if NIGHTLY:  # shorter ways with kills on them stand in tests/stories
         ):
             daemon = Nightbell(tmp_path / "daemon", configured(world, steps, providers.ports["mail"]))
             try:
-                daemon.start()
+                daemon.start(within=120)
                 until(
                     lambda: all(one["outcome"] == "up" for one in daemon.items("checks")),
-                    within=20,
+                    within=120,
                     why="all work",
                 )
                 for name in world.names:
@@ -86,7 +86,7 @@ if NIGHTLY:  # shorter ways with kills on them stand in tests/stories
                     time.sleep(dice.uniform(0.0, 1.5))
                     daemon.kill()
                     killed = time.time()
-                    daemon.start(within=60)
+                    daemon.start(within=120)
                     gone.append((killed, time.time()))
                 ended = time.time()
                 rounds = begun(daemon)

@@ -85,7 +85,7 @@ class Guarded:
             "NIGHTBELL_FAULT_ARMED": str(self._armed),
         }
         self.daemon = Nightbell(home, CONFIG.format(checks=world.checks(), **providers.ports), env=env)
-        self.daemon.start(fault=fault)
+        self.daemon.start(within=120, fault=fault)
 
     def close(self) -> None:
         self.daemon.close()

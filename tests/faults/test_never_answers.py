@@ -98,10 +98,10 @@ def tell(story: Story, home: Path, dice: Random, figures: Any) -> None:
         there.mode("pager", "swallow")
         daemon = Nightbell(home / "daemon", configured(world, people, here, there))
         try:
-            daemon.start()
+            daemon.start(within=120)
             until(
                 lambda: all(one["outcome"] == "up" for one in daemon.items("checks")),
-                within=20,
+                within=120,
                 why="all work",
             )
             for name in world.names:
@@ -110,7 +110,7 @@ def tell(story: Story, home: Path, dice: Random, figures: Any) -> None:
             for _ in range(kills):
                 time.sleep(dice.uniform(0.0, 1.2))
                 daemon.kill()
-                daemon.start()
+                daemon.start(within=120)
             until(
                 lambda: settled(daemon, targets * (people + 1)),
                 within=120,

@@ -94,10 +94,10 @@ if NIGHTLY:  # seconds would show little that test_provider_down.py does not
             daemon = Nightbell(tmp_path / "daemon", configured(world, ports))
             try:
                 with unreachable(ports["unreachable"]):
-                    daemon.start()
+                    daemon.start(within=120)
                     until(
                         lambda: daemon.items("checks")[0]["outcome"] == "up",
-                        within=20,
+                        within=120,
                         why="the target works",
                     )
                     world.down("target-000")
