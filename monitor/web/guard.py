@@ -64,7 +64,7 @@ def guard(
             answer = misfit(request, Problem(REFUSALS[refused.refusal], refused.message))
         except StoreError as error:
             log.warning("cannot answer %s %s: %s", request.method, request.rel_url.raw_path[:200], error)
-            answer = misfit(request, Problem(503, "the store does not answer; nothing was recorded"))
+            answer = misfit(request, Problem(503, "the store does not answer"))
         except TimeoutError:
             answer = misfit(request, Problem(503))
         tally(request.app[DAEMON], request.app[LISTENER], answer.status)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Final
@@ -16,12 +17,21 @@ from alerting.notification import Kind, Notification
 from alerting.oncall.acknowledgement import holder_of
 from alerting.state import Record
 from alerting.tickets.ticket import Ticket
+from monitor.store.errors import StoreError
 from monitor.web import views
 from monitor.web.api import bodies
 from monitor.web.api.answers import answer, person
 from monitor.web.api.lists import whole
 from monitor.web.call import Call
 from monitor.web.problem import Problem
+
+log = logging.getLogger("nightbell.web")
+
+
+UNRECORDED: Final = (
+    "taken, but not recorded: the store fails; it holds for as long as the daemon runs, "
+    "and is lost if that restarts before its store works again"
+)
 
 
 async def _act(call: Call, given: inputs.Input, kind: type[Record], *, status: int = 200) -> web.Response:
@@ -34,6 +44,10 @@ async def _act(call: Call, given: inputs.Input, kind: type[Record], *, status: i
         if await call.daemon.store.get(kind, call.id[:200]) is None:
             raise
         raise Problem(409, refused.message) from None
+    except StoreError as problem:
+        log.warning("cannot record %s: %s", type(given).__name__, problem)
+        again = ": it may page again then" if isinstance(given, inputs.Acknowledge) else ""
+        raise Problem(503, UNRECORDED + again) from None
     return await whole(call, kind, number, status=status)
 
 

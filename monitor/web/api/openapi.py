@@ -18,7 +18,7 @@ _PROBLEMS: Final = {
     "403": "The token's role does not reach this.",
     "404": "There is no such thing.",
     "409": "Its state does not allow this.",
-    "503": "The store does not answer; nothing was recorded.",
+    "503": "The store fails: the message says whether what was asked for holds in memory.",
 }
 
 

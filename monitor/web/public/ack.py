@@ -12,7 +12,7 @@ from typing import Final
 from aiohttp import hdrs, web
 
 from alerting.incidents.incident import Acknowledgement, Incident
-from alerting.inputs import Acknowledge, Refused
+from alerting.inputs import Acknowledge, Refused, Tick
 from alerting.oncall.acknowledgement import read
 from alerting.oncall.person import Person
 from alerting.wording.times import short_time
@@ -101,11 +101,16 @@ async def look(call: Call) -> web.Response:
         return _old(call, case, 200)
     if case.held is None:
         return _page(call, case)
+    if case.mine and "records" in call.daemon.vitals.troubles:
+        return _unrecorded(call, case, 200)
     return _said(call, case, 200)
 
 
 async def act(call: Call) -> web.Response:
-    """The person is on it. Said twice it is the same; somebody else is only relieved on request."""
+    """The person is on it. Said twice it is the same; somebody else is only relieved on request.
+
+    Nothing is said to be done before it is on the disk. While the store fails it holds in memory, and that is said.
+    """
     case = await _case(call)
     take_over = await _take_over(call.request)
     if case.over:
@@ -114,18 +119,23 @@ async def act(call: Call) -> web.Response:
         return _old(call, case, 409)
     if case.held and not case.mine and not take_over:
         return _said(call, case, 409)
-    if not case.mine:
-        given = Acknowledge(incident=case.incident.id, by=case.person.id, via="link", step=case.step)
-        try:
-            await call.daemon.submit(given)
-        except Refused as refused:
-            return await _refused(call, refused)
-        except StoreError:
-            w = words(case.person.language)
-            return _page(call, case, 503, Verdict(w["ack_failed"], w["ack_failed_text"], "is-down"))
+    fresh = not case.mine
+    try:
+        # What is known already may be on its way to the disk only: whatever comes behind it is answered after it.
+        await call.daemon.submit(
+            Acknowledge(incident=case.incident.id, by=case.person.id, via="link", step=case.step)
+            if fresh
+            else Tick()
+        )
+    except Refused as refused:
+        return await _refused(call, refused)
+    except StoreError:
         case = await _case(call)
-        return _said(call, case, 200, fresh=True)
-    return _said(call, case, 200)
+        if case.mine:
+            return _unrecorded(call, case, 503)
+        w = words(case.person.language)
+        return _page(call, case, 503, Verdict(w["ack_failed"], w["ack_failed_text"], "is-down"))
+    return _said(call, await _case(call), 200, fresh=fresh)
 
 
 async def _case(call: Call) -> Case:
@@ -173,6 +183,14 @@ def _said(call: Call, case: Case, status: int, *, fresh: bool = False) -> web.Re
     return _page(call, case, status, Verdict(title, text, "is-maintenance"))
 
 
+def _unrecorded(call: Call, case: Case, status: int) -> web.Response:
+    """Say that it holds in memory alone. Pressing again tells whether it is recorded by then."""
+    w = words(case.person.language)
+    title = w["ack_unrecorded"].format(name=_name(call, case.person.id))
+    verdict = Verdict(title, w["ack_unrecorded_text"], "is-degraded")
+    return _page(call, case, status, verdict, button=w["ack_record"])
+
+
 def _over(call: Call, case: Case) -> web.Response:
     w, zone = words(case.person.language), call.daemon.config.plan.site.zone
     ended = case.incident.resolved_at or case.incident.changed_at
@@ -185,14 +203,13 @@ def _old(call: Call, case: Case, status: int) -> web.Response:
     return _page(call, case, status, Verdict(w["ack_old"], w["ack_old_text"], "is-maintenance"))
 
 
-def _page(call: Call, case: Case, status: int = 200, verdict: Verdict = NOTHING_SAID) -> web.Response:
+def _page(
+    call: Call, case: Case, status: int = 200, verdict: Verdict = NOTHING_SAID, *, button: str = ""
+) -> web.Response:
     language, plan = case.person.language, call.daemon.config.plan
     w, incident, held = words(language), case.incident, case.held
-    button = w["ack_button"]
-    if case.over or case.old or case.mine:
-        button = ""
-    elif held:
-        button = w["ack_take"].format(name=_name(call, held.by))
+    if not (case.over or case.old or case.mine):
+        button = w["ack_take"].format(name=_name(call, held.by)) if held else w["ack_button"]
     services = (plan.services[one].title for one in incident.services if one in plan.services)
     view = View(
         id=incident.id,

@@ -67,6 +67,10 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "ack_old_text": "It was over meanwhile and has come back. Use the link in the newest page.",
         "ack_conflict": "This cannot be acknowledged now",
         "ack_failed": "It was not recorded",
+        "ack_unrecorded": "You are on it, {name}, but this is not recorded",
+        "ack_unrecorded_text": "The monitor cannot write to its store. Paging stops for as long as it runs; if it "
+        "restarts before its store works again, it may page again.",
+        "ack_record": "Press again to see whether it is recorded",
         "ack_failed_text": "Paging goes on. Please press the button again in a moment, or call somebody.",
         "severity_info": "info",
         "severity_warning": "warning",
@@ -135,6 +139,10 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "ack_old_text": "事件曾经恢复，现已复发。请使用最新通知中的链接。",
         "ack_conflict": "现在无法确认",
         "ack_failed": "未能记录",
+        "ack_unrecorded": "{name}，已由您处理，但尚未记录",
+        "ack_unrecorded_text": "监控系统无法写入其存储。只要它仍在运行，就不会再呼叫；"
+        "若在存储恢复之前重启，可能会再次呼叫。",
+        "ack_record": "再按一次，查看是否已记录",
         "ack_failed_text": "呼叫仍在继续。请稍后再按一次按钮，或打电话联系他人。",
         "severity_info": "提示",
         "severity_warning": "警告",

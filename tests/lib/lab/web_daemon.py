@@ -81,6 +81,7 @@ class WebDaemon:
         self.tested: list[tuple[str, str | None]] = []
         self.given: list[Input] = []
         self.fault: Exception | None = None
+        self.running: asyncio.Task[None] | None = None
         self.pipeline = Pipeline(
             state=state,
             plan=config.plan,
@@ -94,6 +95,13 @@ class WebDaemon:
     async def submit(self, given: Input) -> str:
         self.given.append(given)
         return await self.pipeline.submit(given)
+
+    async def stop(self) -> None:
+        """Let nothing more be decided. Harmless twice."""
+        if self.running is not None:
+            self.running.cancel()
+            with suppress(asyncio.CancelledError):
+                await self.running
 
     async def test_channel(self, channel: str, to: str | None) -> Receipt:
         self.tested.append((channel, to))
@@ -212,13 +220,11 @@ async def web_daemon(home: Path, text: str = SHOP) -> AsyncIterator[WebDaemon]:
     await store.open()
     clock = StandingClock()
     daemon = WebDaemon(config, await store.load(clock.now()), store, clock)
-    running = asyncio.create_task(daemon.pipeline.run())
+    daemon.running = asyncio.create_task(daemon.pipeline.run())
     try:
         yield daemon
     finally:
-        running.cancel()
-        with suppress(asyncio.CancelledError):
-            await running
+        await daemon.stop()
         await store.close()
 
 

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from alerting.incidents.incident import Incident
 from alerting.inputs import Acknowledge, Tick
 from alerting.oncall.acknowledgement import token
+from lab.disk import Locker
 from lab.web_daemon import Answer, Site, within
 from probes.sample import Outcome
 
@@ -195,13 +197,63 @@ def test_nobody_keeps_or_follows_the_page(tmp_path: Path) -> None:
     within(tmp_path, story)
 
 
-def test_a_store_that_fails_says_that_paging_goes_on(tmp_path: Path) -> None:
+def test_while_the_store_fails_it_is_taken_and_said_not_to_be_recorded_however_often_it_is_pressed(
+    tmp_path: Path,
+) -> None:
     async def story(here: Site) -> None:
         number = await here.daemon.outage()
-        await here.daemon.store.close()
+        path = link(here, number, "han")
+        with Locker(tmp_path / "state" / "nightbell.db"):
+            for _ in range(3):
+                answer = await press(here, path)
+                assert answer.status == 503
+                assert "You are on it, Han Meimei, but this is not recorded" in answer.text
+                assert "if it restarts before its store works again, it may page again" in answer.text
+                assert "<button" in answer.text, "to see whether it is recorded by then"
+                assert "not recorded" in (await here.page(path)).text
+            chinese = await press(here, link(here, number, "li"), b"take_over=yes")
+            assert chinese.status == 503
+            assert "但尚未记录" in chinese.text
+            assert "可能会再次呼叫" in chinese.text
+            assert (await press(here, link(here, number, "han"), b"take_over=yes")).status == 503
+        for _ in range(100):
+            await asyncio.sleep(0.2)
+            if (again := await press(here, path)).status == 200:
+                break
+        assert again.status == 200
+        kept = await here.daemon.store.get(Incident, number)
+        assert kept is not None
+        assert kept.acknowledgement is not None
+        assert kept.acknowledgement.by == "han"
+        assert "<button" not in (await here.page(path)).text
+
+    within(tmp_path, story)
+
+
+def test_a_second_press_while_the_first_is_being_recorded_waits_for_the_disk(tmp_path: Path) -> None:
+    async def story(here: Site) -> None:
+        number = await here.daemon.outage()
+        path = link(here, number)
+        with Locker(tmp_path / "state" / "nightbell.db"):
+            first = asyncio.create_task(press(here, path))
+            await asyncio.sleep(0.3)
+            second = asyncio.create_task(press(here, path))
+            await asyncio.sleep(0.5)
+            assert not second.done(), "it may still fail"
+        assert [(await first).status, (await second).status] == [200, 200]
+        assert len(acknowledgements(here)) == 1
+
+    within(tmp_path, story)
+
+
+def test_what_a_stopping_daemon_is_told_is_not_taken(tmp_path: Path) -> None:
+    async def story(here: Site) -> None:
+        number = await here.daemon.outage()
+        await here.daemon.stop()
         answer = await press(here, link(here, number, "han"))
         assert answer.status == 503
         assert "It was not recorded" in answer.text
+        assert "Paging goes on" in answer.text
         assert "<button" in answer.text
 
     within(tmp_path, story)
@@ -216,8 +268,6 @@ def test_names_and_titles_of_any_kind_stay_text(tmp_path: Path) -> None:
                 plan, people={key: replace(one, name=nasty) for key, one in plan.people.items()}
             )
         )
-        from alerting.incidents.incident import Incident
-
         records = here.daemon.state.records[Incident]
         record = records[number]
         assert isinstance(record, Incident)

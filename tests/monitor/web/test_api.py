@@ -7,8 +7,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from alerting.incidents.incident import Incident
 from alerting.inputs import Tick
 from alerting.oncall.acknowledgement import short_code
+from lab.disk import Locker
 from lab.web_daemon import Site, within
 from monitor.web.api import shapes
 from probes.sample import Outcome
@@ -302,6 +304,26 @@ def test_a_store_that_fails_is_503_and_health_tells(tmp_path: Path) -> None:
         answer = await here.get("/api/v1/incidents")
         assert (answer.status, answer.json["error"]["code"]) == (503, "unavailable")
         assert (await here.page()).status == 200, "the status page stays up without the store"
+
+    within(tmp_path, story)
+
+
+def test_what_cannot_be_recorded_is_taken_and_said_to_be_in_memory_alone(tmp_path: Path) -> None:
+    async def story(here: Site) -> None:
+        number = await here.daemon.outage()
+        with Locker(tmp_path / "state" / "nightbell.db"):
+            for _ in range(2):
+                answer = await here.post(f"/api/v1/incidents/{number}/ack", {"by": "li"})
+                assert answer.status == 503
+                message = answer.json["error"]["message"]
+                assert "taken, but not recorded" in message
+                assert "it may page again" in message
+            other = await here.post("/api/v1/tickets", {"title": "x"})
+            assert other.status == 503
+            assert "page" not in other.json["error"]["message"]
+        kept = here.daemon.state.records[Incident][number]
+        assert isinstance(kept, Incident)
+        assert kept.acknowledgement is not None
 
     within(tmp_path, story)
 
