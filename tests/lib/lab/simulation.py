@@ -350,7 +350,8 @@ class Stage:
             return
         self.outcome.deaths += 1
         self._note(f"dies: {event}")
-        self.rules.died(self.judge.lost(process.waiting[0].place) if process.waiting else [])
+        lost = self.judge.lost(process.waiting[0].place) if process.waiting else []
+        self.rules.died(lost, power=event.more["power"])
         self._tick_at = None
         self._runs.clear()
         found = process.left(power=event.more["power"])

@@ -203,6 +203,16 @@ def _gives_numbers_again() -> Core:
     return Core(decide=decide, unwanted=unwanted, load=load)
 
 
+def _forgets_what_was_claimed() -> Core:
+    def load(disk: Disk, now: datetime, dice: Random) -> State:
+        for row in disk.rows[Notification].values():
+            if row["state"] == NotificationState.SENDING.value:
+                row["state"] = NotificationState.PENDING.value
+        return disk.load(now, dice)
+
+    return Core(decide=decide, unwanted=unwanted, load=load)
+
+
 def _is_over(one: Any, state: State) -> bool:
     incident = state.records[Incident].get(one.incident or "")
     new = one.id not in state.records[Notification]
@@ -221,6 +231,7 @@ def _sends_whatever_waits(_state: State, _row: Notification, _now: datetime) -> 
 MUTANTS: Final[Mapping[str, Callable[[], Core]]] = {
     "drops the receipt of a refusal": _drops_a_receipt,
     "forgets what was interrupted": _forgets_who_was_interrupted,
+    "sends again what was claimed, as if for the first time": _forgets_what_was_claimed,
     "forgets who read the page only after the end": lambda: _without(Notification, _is_over, Received),
     "forgets the recovery notice after a person's word": lambda: _without(
         Notification, lambda one, _state: one.kind is Kind.RECOVERY, Resolve

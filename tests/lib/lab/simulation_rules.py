@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Protocol
 
 from alerting.announcements.announcement import Announcement
 from alerting.desk.passing import busy
 from alerting.incidents.incident import Incident
-from alerting.notification import Kind, Notification
+from alerting.inputs import Interrupted, Received
+from alerting.notification import Kind, Notification, NotificationState
 from alerting.state import Changes, State
 from alerting.tickets.ticket import Ticket
 from lab import model_mail
@@ -34,15 +36,29 @@ class Rules:
     def __init__(self, world: World) -> None:
         self.world = world
         self.arrived: Counter[str] = Counter()
+        self.forgotten: set[str] = set()
+        """Keys of messages whose receipts were lost when the power failed."""
+        self.doubt: set[str] = set()
+        """Keys of messages of which nobody knows whether they arrived."""
+        self.keys: dict[str, str] = {}
+        """By their numbers, the keys of messages that have begun to leave."""
         self.customers = Customers()
         self.promised: list[Any] = []
 
     def decided(self, given: Any, changes: Changes | None, state: State) -> None:
         """Look at one decision."""
         self.customers.decided(given, changes, self.world.judge.model.book)
+        if isinstance(given, Received) and given.receipt.state is NotificationState.AMBIGUOUS:
+            self._doubts([given.receipt.notification])
+        elif isinstance(given, Interrupted):
+            self._doubts(given.notifications)
+
+    def _doubts(self, numbers: Iterable[str]) -> None:
+        self.doubt |= {self.keys[number] for number in numbers if number in self.keys}
 
     def begun(self, row: Notification, mail: Mail | None) -> None:
         """Look at a message that is about to leave: it is still wanted."""
+        self.keys[row.id] = row.dedup_key
         if row.kind is Kind.ANNOUNCEMENT:
             self.customers.begun(row)
         elif mail is not None:
@@ -52,7 +68,13 @@ class Rules:
 
     def taken(self, row: Notification) -> None:
         """Look at a message that has arrived."""
-        self.arrived[row.dedup_key] += 1
+        key = row.dedup_key
+        self.arrived[key] += 1
+        if self.arrived[key] > 1 and key not in self.doubt:
+            raise Divergence(f"{row.id} arrives again, and nobody doubted that it had")
+        if self.arrived[key] > 1 and not row.repeated and key not in self.forgotten:
+            raise Divergence(f"{row.id} arrives again, and does not say so")
+        self.doubt.discard(key)
         if row.kind is Kind.ANNOUNCEMENT and self.arrived[row.dedup_key] > 1:
             raise Divergence(f"customers read {row.id} twice")
 
@@ -61,8 +83,15 @@ class Rules:
         if done:
             self.promised.append(given)
 
-    def died(self, lost: list[Any]) -> None:
-        """The process has died, and with it what it had not recorded yet: nothing that somebody was promised."""
+    def died(self, lost: list[Any], *, power: bool) -> None:
+        """The process has died, and with it what it had not recorded yet: nothing that somebody was promised.
+
+        Of what it sent from memory while the disk failed nothing is known where the power failed too.
+        """
+        receipts = [given.receipt.notification for given in lost if isinstance(given, Received)]
+        self._doubts(receipts)
+        if power:
+            self.forgotten |= {self.keys[number] for number in receipts if number in self.keys}
         broken = [given for given in lost if any(given is one for one in self.promised)]
         if broken:
             raise Divergence(f"answered, and lost: {broken}")
