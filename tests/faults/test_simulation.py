@@ -15,7 +15,8 @@ from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
-from lab.simulation import Outcome, lived, shrunk, simulate, told
+from lab.simulation import Outcome
+from lab.simulation_days import lived, shrunk, simulate, told
 from lab.simulation_mutants import MUTANTS, mutant
 from lab.simulation_script import script_of
 from lab.simulation_store import StoreDisk
@@ -35,7 +36,7 @@ QUICK = (
 """Bugs that are looked for with every change; the rest at night."""
 
 TRACE = (
-    "import hashlib, sys; from lab.simulation import simulate; from lab.simulation_script import script_of;"
+    "import hashlib, sys; from lab.simulation_days import simulate; from lab.simulation_script import script_of;"
     "day = simulate(script_of(sys.argv[1], hours=6), traced=True);"
     "print(hashlib.sha256('\\n'.join(day.trace).encode()).hexdigest())"
 )
