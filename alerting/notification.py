@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from alerting.severity import Severity
 
@@ -101,6 +101,8 @@ class Notification:
     attempts: int = 0
     reason: Reason | None = None
     detail: str = ""
+    tried_for: timedelta = timedelta(0)
+    """How long the pages before it were tried in vain on that channel; once it is called off, with itself."""
     moved_on: bool = False
     """True once the next channel was asked because this one did not deliver in time."""
     repeated: bool = False

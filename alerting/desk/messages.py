@@ -17,6 +17,7 @@ from alerting.tickets.terms import TicketClass
 from alerting.tickets.ticket import Ticket
 from alerting.wording import staff
 
+NEVER: Final = timedelta(0)
 NOTICE_LIVES: Final = timedelta(hours=24)
 REMINDER_LIVES: Final = timedelta(hours=2)
 
@@ -61,10 +62,29 @@ def tell(
         services=incident.services if incident else (),
         about=about.state.value,
         by_hand=by_hand,
+        tried_for=_in_vain(draft, incident, to, channel) if incident and kind is Kind.PAGE else NEVER,
     )
     if after is not None:
         return draft.put(bundling.follow(draft, after, row))
     return draft.put(bundling.place(draft, row, hurry=hurry))
+
+
+def _in_vain(draft: Draft, incident: Incident, person: str, channel: str) -> timedelta:
+    """Return how long pages to a person on a channel were tried in vain since one arrived there.
+
+    Of an outage that comes and goes each page is called off: together they wait as long as one that stays.
+    """
+    last = draft.newest(
+        Notification,
+        incident.id,
+        lambda row: row.kind is Kind.PAGE and row.to == person and row.channel == channel,
+    )
+    return last.tried_for if last is not None and last.state is NotificationState.CANCELLED else NEVER
+
+
+def tried_for(draft: Draft, row: Notification) -> timedelta:
+    """Return how long it has been tried, with what was tried in vain before it."""
+    return row.tried_for + max(draft.now - max(bundling.due_since(row), row.created_at), NEVER)
 
 
 def _severity(about: Incident | Ticket) -> Severity:
@@ -170,4 +190,5 @@ def cancel(
         ),
     )
     for row in list(waiting):
-        draft.put(replace(row, state=NotificationState.CANCELLED, reason=reason))
+        tried = tried_for(draft, row)
+        draft.put(replace(row, state=NotificationState.CANCELLED, reason=reason, tried_for=tried))

@@ -11,7 +11,6 @@ from datetime import timedelta
 from typing import Final
 
 from alerting.desk import messages, paging
-from alerting.desk.bundling import due_since
 from alerting.draft import Draft
 from alerting.incidents.incident import Incident
 from alerting.notification import Kind, Notification, NotificationState
@@ -46,7 +45,7 @@ def _slow(draft: Draft, row: Notification) -> bool:
     if row.state is not NotificationState.PENDING:
         return False
     put_off = row.attempts > 0 and row.not_before - draft.now > MOVE_ON
-    return put_off or draft.now - max(due_since(row), row.created_at) >= MOVE_ON
+    return put_off or messages.tried_for(draft, row) >= MOVE_ON
 
 
 def _move_on(draft: Draft, incident: Incident | None, row: Notification) -> None:

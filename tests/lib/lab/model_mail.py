@@ -49,6 +49,14 @@ def post(
         ticket=outage.ticket if outage else about.id,
         by_hand=by_hand,
     )
+    if kind == "page" and outage is not None:
+        same = [
+            one
+            for one in book.mails_of(outage)
+            if (one.kind, one.to, one.channel) == (kind, to, mail.channel)
+        ]
+        if same and same[-1].state == "cancelled":
+            mail.tried = same[-1].tried
     if after is not None:
         mail.not_after = max(after.not_after, book.now)
         model_bundles.follow(book, after, mail)
@@ -75,8 +83,13 @@ def call_off(book: Book, outage: Outage, *kinds: str, to: str | None = None, ask
     for mail in book.mails_of(outage):
         meant = mail.kind in kinds and to in (None, mail.to) and (asked_for or not mail.by_hand)
         if meant and mail.state == "pending":
-            mail.state = "cancelled"
+            mail.state, mail.tried = "cancelled", _tried(book, mail)
             book.touch(mail)
+
+
+def _tried(book: Book, mail: Mail) -> timedelta:
+    """Return how long it has been tried, and what was called off before it: an outage may come and go."""
+    return mail.tried + max(book.now - max(mail.due, mail.created), timedelta(0))
 
 
 def may_know(mail: Mail) -> bool:
@@ -141,7 +154,7 @@ def is_slow(book: Book, mail: Mail) -> bool:
     if mail.state != "pending":
         return False
     put_off = mail.attempts > 0 and mail.not_before - book.now > PATIENCE
-    return put_off or book.now - max(mail.due, mail.created) >= PATIENCE
+    return put_off or _tried(book, mail) >= PATIENCE
 
 
 def move_on(book: Book, mail: Mail) -> None:

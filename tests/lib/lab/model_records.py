@@ -150,6 +150,8 @@ class Mail:
     """When that collection leaves; None for what never waited for others."""
     state: str = "pending"
     attempts: int = 0
+    tried: timedelta = timedelta(0)
+    """How long those before it were tried in vain on that channel; once it is called off, with itself."""
     moved: bool = False
     repeated: bool = False
     number: int = 0
