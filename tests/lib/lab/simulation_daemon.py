@@ -51,6 +51,7 @@ class Process:
     holding: bool = False
     delivery: Delivery = field(init=False)
     _writes: bool = False
+    _found: Found | None = None
 
     def __post_init__(self) -> None:
         self.delivery = Delivery(self.stage, self)
@@ -134,20 +135,31 @@ class Process:
     # --- a new life
 
     def left(self, *, power: bool) -> Found:
-        """Return what our marks tell whoever comes after us. They do not survive that the power fails."""
-        return Found(whole=not power, marks={} if power else dict(self.delivery.marks))
+        """Return what our marks tell whoever comes after us. They do not survive that the power fails.
+
+        What whoever came before us had left stays until what follows from it is recorded.
+        """
+        before = self._found or Found(whole=True)
+        marks = {} if power else {**before.marks, **self.delivery.marks}
+        return Found(whole=before.whole and not power, marks=marks)
 
     def take_over(self, found: Found, known: Callable[[State], None]) -> None:
         """Begin from what is on the disk. `known` is shown the state before anything is decided."""
         stage = self.stage
         self.state = stage.core.load(stage.disk, stage.now(), Random(f"{stage.seed}/{stage.ms}"))
+        self._found = found
         interrupted = left_by(stage.disk.sending(), self.state, found)
         known(self.state)
         if interrupted.notifications or interrupted.unsent:
-            self.submit(interrupted)
+            self.submit(interrupted, after=self._begin)
+        else:
+            self._begin()
         self.submit(Reloaded())
         self.submit(Tick())
         self.delivery.look()
+
+    def _begin(self) -> None:
+        self._found = None
 
     def reload(self) -> None:
         """Another plan is in force."""
