@@ -87,6 +87,8 @@ class Notification:
     not_before: datetime
     not_after: datetime
     incident: str | None = None
+    opened_at: datetime | None = None
+    """When its incident was opened: with its number that names one outage, even if the number is given again."""
     ticket: str | None = None
     announcement: str | None = None
     step: str = ""

@@ -56,6 +56,7 @@ def tell(
         not_before=draft.now,
         not_after=draft.now + lives,
         incident=incident.id if incident else None,
+        opened_at=incident.opened_at if incident else None,
         ticket=incident.ticket if incident else about.id,
         step=step,
         severity=incident.severity if incident else _severity(about),

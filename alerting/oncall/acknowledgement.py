@@ -1,15 +1,19 @@
 """How a person proves that an acknowledgement is theirs: a signed link, or a short code to send back.
 
 Both are computed from the key in the state directory and never stored, so they outlive a crash. A link
-says which incident, person and step it stands for; what it may still do is decided where it is used.
+says which incident, person and step it stands for; what it may still do is decided where it is used. Both hold the
+moment at which the incident was opened too: a number that was never recorded is given again after a crash, and what
+was sent of the one outage must never acknowledge the other.
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 TOKEN_CHARACTERS: Final = 1100
@@ -36,14 +40,20 @@ class Claim:
     incident: str
     person: str
     step: str
+    opened: str = ""
+
+    def fits(self, opened_at: datetime) -> bool:
+        """Tell whether it is about the incident that was opened then. One that does not say so fits any."""
+        return self.opened in ("", _moment(opened_at))
 
 
-def token(key: bytes, incident: str, person: str, step: str) -> str:
+def token(key: bytes, incident: str, person: str, step: str, opened_at: datetime | None) -> str:
     """Return the token of a link: letters, digits, "-" and "_" only.
 
+    `opened_at` is None where that is not known: of a page that a former version queued.
     Raise ValueError when one of the three is longer than 255 bytes in UTF-8, or the key shorter than 16.
     """
-    claim = _pack(incident, person, step)
+    claim = _pack(incident, person, step, *_when(opened_at))
     return base64.urlsafe_b64encode(_seal(key, _LINK + claim) + claim).rstrip(b"=").decode("ascii")
 
 
@@ -64,9 +74,9 @@ def read(key: bytes, token: str) -> Claim | None:
     return _unpack(claim)
 
 
-def short_code(key: bytes, incident: str, person: str) -> str:
-    """Return the code with which `person` acknowledges `incident` by a reply: 6 characters."""
-    number = int.from_bytes(_seal(key, _CODE + _pack(incident, person)), "big")
+def short_code(key: bytes, incident: str, person: str, opened_at: datetime | None) -> str:
+    """Return the code with which `person` acknowledges `incident`, opened then, by a reply: 6 characters."""
+    number = int.from_bytes(_seal(key, _CODE + _pack(incident, person, *_when(opened_at))), "big")
     letters = []
     for _ in range(CODE_CHARACTERS):
         number, place = divmod(number, len(CODE_ALPHABET))
@@ -82,13 +92,27 @@ def same_code(given: str, code: str) -> bool:
     return hmac.compare_digest(typed.encode("utf-8", "replace"), code.encode("utf-8", "replace"))
 
 
-def holder_of(key: bytes, given: str, told: Iterable[tuple[str, str]]) -> tuple[str, str] | None:
+def holder_of(
+    key: bytes, given: str, told: Iterable[tuple[str, str, datetime | None]]
+) -> tuple[str, str] | None:
     """Return the incident and the person whose code `given` is, of those who were told theirs.
+
+    Those are incident, person and when the incident was opened.
 
     None where it is nobody's, and where it fits more than one.
     """
-    found = {pair for pair in told if same_code(given, short_code(key, *pair))}
+    found = {one[:2] for one in told if same_code(given, short_code(key, *one))}
     return found.pop() if len(found) == 1 else None
+
+
+def _when(opened_at: datetime | None) -> tuple[str, ...]:
+    return () if opened_at is None else (_moment(opened_at),)
+
+
+def _moment(opened_at: datetime) -> str:
+    """Return six characters that stand for a moment: links stay short, and what is told apart is few."""
+    digest = hashlib.sha256(opened_at.astimezone(UTC).isoformat().encode()).digest()
+    return base64.urlsafe_b64encode(digest[:4]).rstrip(b"=").decode("ascii")
 
 
 def _seal(key: bytes, message: bytes) -> bytes:
@@ -115,10 +139,10 @@ def _unpack(packed: bytes) -> Claim | None:
         end = at + 1 + packed[at]
         fields.append(packed[at + 1 : end])
         at = end
-    if len(fields) != 3 or at != len(packed):
+    if len(fields) not in (3, 4) or at != len(packed):
         return None
     try:
-        incident, person, step = (field.decode("utf-8") for field in fields)
+        incident, person, step, *opened = (field.decode("utf-8") for field in fields)
     except UnicodeDecodeError:
         return None
-    return Claim(incident=incident, person=person, step=step)
+    return Claim(incident=incident, person=person, step=step, opened="".join(opened))

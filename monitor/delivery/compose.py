@@ -158,11 +158,12 @@ def _words(row: Notification, plan: Plan) -> Mapping[str, str]:
 
 
 def _link(row: Notification, plan: Plan, key: bytes) -> str:
-    return f"{plan.site.public_url}/ack/{token(key, row.incident or '', row.to or '', row.step)}"
+    signed = token(key, row.incident or "", row.to or "", row.step, row.opened_at)
+    return f"{plan.site.public_url}/ack/{signed}"
 
 
 def _code(row: Notification, key: bytes, words: Mapping[str, str]) -> str:
-    code = short_code(key, row.incident or "", row.to or "")
+    code = short_code(key, row.incident or "", row.to or "", row.opened_at)
     return words["code"].format(code=code, incident=row.incident)
 
 

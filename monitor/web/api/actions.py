@@ -55,7 +55,11 @@ async def acknowledge(call: Call, body: bodies.Acknowledgement) -> web.Response:
     """Somebody is on it. In place of the incident's id the code of a page does: it tells who, too."""
     number, by = call.id, person(call, body.by)
     pages = (row for row in call.daemon.state.records[Notification].values() if isinstance(row, Notification))
-    told = {(row.incident, row.to) for row in pages if row.kind is Kind.PAGE and row.incident and row.to}
+    told = {
+        (row.incident, row.to, row.opened_at)
+        for row in pages
+        if row.kind is Kind.PAGE and row.incident and row.to
+    }
     if held := holder_of(call.daemon.ack_key, number, told):
         number, by = held[0], by or held[1]
     given = inputs.Acknowledge(incident=number, by=by, via=body.via, lasting=body.lasting)

@@ -148,7 +148,11 @@ async def _case(call: Call) -> Case:
     if not isinstance(record, Incident):
         record = await daemon.store.get(Incident, claim.incident)
     now = daemon.clock.now()
-    if record is None or (record.resolved_at and now - record.resolved_at > VALID_AFTER_END):
+    if record is None or not claim.fits(record.opened_at):
+        raise Problem(
+            404, headers=_HEADERS
+        )  # of an outage that a crash has forgotten, whose number came again
+    if record.resolved_at and now - record.resolved_at > VALID_AFTER_END:
         raise Problem(404, headers=_HEADERS)
     return Case(person=person, incident=record, step=claim.step, now=now)
 

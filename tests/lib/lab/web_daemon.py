@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 
 import config as configuration
+from alerting.incidents.incident import Incident
 from alerting.inputs import Input, Refused, Tick
 from alerting.notification import NotificationState, Receipt
 from alerting.plan import Plan
@@ -124,6 +125,12 @@ class WebDaemon:
         await self.tick()
         return made
 
+    def incident(self, number: str) -> Incident:
+        """Return an incident as it is in memory."""
+        found = self.state.records[Incident][number]
+        assert isinstance(found, Incident)
+        return found
+
     async def tick(self) -> None:
         """Let the desk look at the time; all before it is decided and recorded then."""
         with suppress(Refused):
@@ -139,8 +146,6 @@ class WebDaemon:
         await self.all_up()
         self.clock.pass_(10)
         await self.sample(check, Outcome.DOWN)
-        from alerting.incidents.incident import Incident
-
         return max(self.state.records[Incident], key=lambda number: int(number.split("-")[1]))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,8 @@ from probes.sample import Outcome
 
 
 def link(here: Site, incident: str, person: str = "li", step: str = "1.1") -> str:
-    return f"/ack/{token(here.daemon.ack_key, incident, person, step)}"
+    opened = here.daemon.incident(incident).opened_at
+    return f"/ack/{token(here.daemon.ack_key, incident, person, step, opened)}"
 
 
 def acknowledgements(here: Site) -> list[Acknowledge]:
@@ -153,12 +155,14 @@ def test_what_is_over_stays_over(tmp_path: Path) -> None:
 def test_a_wrong_token_reveals_nothing(tmp_path: Path, method: str) -> None:
     async def story(here: Site) -> None:
         number = await here.daemon.outage()
-        good = token(here.daemon.ack_key, number, "li", "1.1")
+        opened = here.daemon.incident(number).opened_at
+        good = token(here.daemon.ack_key, number, "li", "1.1", opened)
         wrong = [
             "x", "A" * 60, good[:-1], good + "A", good.swapcase(), "%00", "%c0%ae", "..", "a" * 5000,
-            token(b"another key" * 3, number, "li", "1.1"),
-            token(here.daemon.ack_key, "INC-999", "li", "1.1"),
-            token(here.daemon.ack_key, number, "nobody", "1.1"),
+            token(b"another key" * 3, number, "li", "1.1", opened),
+            token(here.daemon.ack_key, "INC-999", "li", "1.1", opened),
+            token(here.daemon.ack_key, number, "nobody", "1.1", opened),
+            token(here.daemon.ack_key, number, "li", "1.1", opened - timedelta(hours=1)),
         ]  # fmt: skip
         answers = [await here.ask(method, f"/ack/{one}", public=True) for one in wrong]
         assert {one.status for one in answers} == {404}
@@ -268,10 +272,8 @@ def test_names_and_titles_of_any_kind_stay_text(tmp_path: Path) -> None:
                 plan, people={key: replace(one, name=nasty) for key, one in plan.people.items()}
             )
         )
-        records = here.daemon.state.records[Incident]
-        record = records[number]
-        assert isinstance(record, Incident)
-        records[number] = replace(record, title=nasty)
+        record = here.daemon.incident(number)
+        here.daemon.state.records[Incident][number] = replace(record, title=nasty)
         path = link(here, number)
         for answer in (await here.page(path), await press(here, path)):
             assert answer.status == 200

@@ -7,7 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from alerting.incidents.incident import Incident
 from alerting.inputs import Tick
 from alerting.oncall.acknowledgement import short_code
 from lab.disk import Locker
@@ -70,9 +69,10 @@ def test_an_empty_body_acknowledges_for_nobody_in_particular(tmp_path: Path) -> 
 def test_the_code_of_a_page_acknowledges_its_incident_for_whom_it_was_sent_to(tmp_path: Path) -> None:
     async def story(here: Site) -> None:
         number = await here.daemon.outage()
-        code = short_code(here.daemon.ack_key, number, "li")
+        opened = here.daemon.incident(number).opened_at
+        code = short_code(here.daemon.ack_key, number, "li", opened)
         answer = await here.post(f"/api/v1/incidents/{code}/ack")
-        others = short_code(here.daemon.ack_key, number, "han")  # no page went to Han
+        others = short_code(here.daemon.ack_key, number, "han", opened)  # no page went to Han
 
         assert answer.status == 200
         assert (answer.json["id"], answer.json["acknowledged_by"]) == (number, "li")
@@ -321,9 +321,7 @@ def test_what_cannot_be_recorded_is_taken_and_said_to_be_in_memory_alone(tmp_pat
             other = await here.post("/api/v1/tickets", {"title": "x"})
             assert other.status == 503
             assert "page" not in other.json["error"]["message"]
-        kept = here.daemon.state.records[Incident][number]
-        assert isinstance(kept, Incident)
-        assert kept.acknowledgement is not None
+        assert here.daemon.incident(number).acknowledgement is not None
 
     within(tmp_path, story)
 
