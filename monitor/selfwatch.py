@@ -77,7 +77,7 @@ class SelfWatch:
                 task.cancel()
 
     def _ask_around(self, beat: int, now: float) -> None:
-        if beat % STORE_EVERY == 0 or "store" in self._vitals.troubles:
+        if beat % STORE_EVERY == 0 or not self._vitals.troubles.keys().isdisjoint(("store", "disk")):
             self._ask("store", self._prove_store, now)
         if beat % DESK_EVERY == 0 or self._busy():
             self._ask("desk", self._pass_time, now)

@@ -72,7 +72,7 @@ def test_a_start_on_a_read_only_volume_pages_and_records_later(tmp_path: Path, f
 
 def test_a_volume_that_turns_read_only_is_said_and_used_again(tmp_path: Path, figures: Any) -> None:
     log = tmp_path / "strace"
-    first, many = 60, 120
+    first, many = 60, 120 if NIGHTLY else 12
     wrap = failing(log, "pwrite64", "EROFS", f"{first}..{first + many}")
     with Lab(tmp_path, wrap=wrap) as lab:
         lab.daemon.start(within=60)
