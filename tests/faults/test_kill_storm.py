@@ -39,7 +39,8 @@ def test_a_storm_of_kills_loses_no_page(lane: str, seed: str, tmp_path: Path, fi
             storm.start()
         storm.drain()
 
-        verdict, repeats, took = storm.verdict(), storm.repeats_by_end(), latencies(storm)
+        verdict, took = storm.verdict(), latencies(storm)
+        repeats, slow = storm.repeats_by_end()
         rows = [end.sending for end in storm.ends]
         figures.record(
             f"SIGKILL in a storm, bundle {bundle}",
@@ -54,11 +55,13 @@ def test_a_storm_of_kills_loses_no_page(lane: str, seed: str, tmp_path: Path, fi
             most_repeats=max(repeats),
             unmarked=len(verdict.unmarked),
             effective=len(verdict.effective),
+            given_up=slow,
             slowest=round(took[-1], 1),
         )
         assert verdict.wrong() == {}, storm.daemon.text()[-2000:]
         assert storm.weather.gave_up == []
         assert verdict.judged > 0
+        assert slow <= storm.given_up, "repeated without an end and without a timeout between"
         for end, count in zip(storm.ends, repeats, strict=True):
             assert count <= end.sending, (
                 f"{count} repeats of {end.sending} rows that were being sent at {end.at:.2f}"

@@ -297,10 +297,13 @@ class Storm:
     def taken(self) -> list[Message]:
         return messages(self.providers.receipts())
 
-    def repeats_by_end(self) -> list[int]:
-        """Count by the end that interrupted them the messages that were taken again though the provider was well."""
+    def repeats_by_end(self) -> tuple[list[int], int]:
+        """Count what was taken again though the provider was well: by the end that interrupted it, and without one.
+
+        Without one it is a provider so slow that the daemon had given up waiting.
+        """
         last: dict[tuple[str, str, str], Message] = {}
-        counts = [0] * len(self.ends)
+        counts, slow = [0] * len(self.ends), 0
         for one in self.taken():
             place = (one.service, one.to, one.key)
             before = last.get(place)
@@ -310,12 +313,17 @@ class Storm:
                     for number, end in enumerate(self.ends)
                     if before.at <= end.gone and end.at <= one.at
                 ]
-                assert after, (
-                    f"#{one.n} repeats #{before.n}, which was answered, and nothing had ended between them"
-                )
-                counts[after[0]] += 1
+                if after:
+                    counts[after[0]] += 1
+                else:
+                    slow += 1
             last[place] = one
-        return counts
+        return counts, slow
+
+    @property
+    def given_up(self) -> int:
+        """How often the daemon says that it got no answer in time to what may have been taken."""
+        return self.daemon.text().count(": ambiguous (no answer within")
 
 
 def sending(state: Path) -> int:
