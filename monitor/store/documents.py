@@ -197,7 +197,8 @@ def from_row(kind: type[D], row: sa.Row[Any]) -> D:
     """Turn a row back into its record; raise ValueError where the document cannot be understood.
 
     Fields the document does not know take their defaults, fields we do not know are left out: neighbouring
-    versions of the program read each other's documents. Of a notification, delivery's columns are true.
+    versions of the program read each other's documents. Of a notification, delivery's columns are true, but for that
+    it was called off while it was being sent: only the document tells that.
     """
     try:
         record = adapter(cast("Hashable", kind)).validate_json(row.body)
@@ -207,9 +208,13 @@ def from_row(kind: type[D], row: sa.Row[Any]) -> D:
     if record is None or record.id != row.id:
         raise ValueError(f"cannot read {kind.__name__.lower()} {row.id}: it holds another's document")
     if isinstance(record, Notification):
+        state = NotificationState(row.state)
+        if state is NotificationState.SENDING and record.state is NotificationState.CANCELLED:
+            record = replace(record, attempts=int(row.attempts), not_before=_instant(row.not_before))
+            return cast("D", record)
         record = replace(
             record,
-            state=NotificationState(row.state),
+            state=state,
             attempts=int(row.attempts),
             not_before=_instant(row.not_before),
             reason=Reason(row.reason) if row.reason else None,

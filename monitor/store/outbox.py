@@ -120,6 +120,8 @@ _DECIDED: Final = (
 )
 
 _INTERRUPTED: Final = sa.select(*columns(Notification)).where(_SENDING).order_by(outbox.c.number)
+_LEFT: Final = _INTERRUPTED.where(sa.or_(outbox.c.owner.is_(None), outbox.c.owner != _word("holder")))
+_HELD: Final = _INTERRUPTED.where(outbox.c.owner == _word("holder"))
 _OVERDUE: Final = _INTERRUPTED.where(outbox.c.lease_until < _time("now"))
 _BEATS: Final = (
     sa.select(outbox.c.id)
@@ -200,9 +202,13 @@ class Outbox:
         found: datetime | None = connection.execute(NEXT_DUE, {"excluded": sorted(exclude_channels)}).scalar()
         return found
 
-    def interrupted(self, connection: sa.Connection) -> list[Notification]:
-        """Return what is marked as being sent."""
-        return readable(Notification, connection.execute(_INTERRUPTED))[0]
+    def interrupted(self, connection: sa.Connection, besides: str = "") -> list[Notification]:
+        """Return what is marked as being sent, other than by `besides`."""
+        return readable(Notification, connection.execute(_LEFT, {"holder": besides}))[0]
+
+    def held(self, connection: sa.Connection, owner: str) -> list[Notification]:
+        """Return what is marked as being sent by `owner`."""
+        return readable(Notification, connection.execute(_HELD, {"holder": owner}))[0]
 
     def overdue(self, connection: sa.Connection, now: datetime) -> list[Notification]:
         """Return what is marked as being sent although its lease has run out."""

@@ -152,10 +152,18 @@ class Store:
             found = self._outbox.next_due(connection, exclude_channels)
         return max(found, now) if found else None
 
-    def interrupted(self) -> list[Notification]:
-        """Return what is marked as being sent. They come back by a receipt for the attempt they carry."""
+    def interrupted(self, besides: str = "") -> list[Notification]:
+        """Return what is marked as being sent, other than by the owner `besides`.
+
+        They come back by a receipt for the attempt they carry.
+        """
         with self._database.read("read from") as connection:
-            return self._outbox.interrupted(connection)
+            return self._outbox.interrupted(connection, besides)
+
+    def held(self, owner: str) -> list[Notification]:
+        """Return what `owner` has claimed and not given back, nor a receipt of."""
+        with self._database.read("read from") as connection:
+            return self._outbox.held(connection, owner)
 
     def overdue(self, now: datetime) -> list[Notification]:
         """Return what is marked as being sent although its lease has run out: nobody sends it any more."""

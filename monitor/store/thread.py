@@ -145,9 +145,13 @@ class StoreThread:
         """Return when the earliest pending notification may be sent, `now` at the earliest; None where none is."""
         return await self._ask(lambda store: store.next_due(now, exclude_channels), urgent=True)
 
-    async def interrupted(self) -> list[Notification]:
-        """Return what is marked `sending`: at start, what a former process was sending when it died."""
-        return await self._ask(lambda store: store.interrupted())
+    async def interrupted(self, besides: str = "") -> list[Notification]:
+        """Return what is marked `sending`, other than by the owner `besides`: what a former process left."""
+        return await self._ask(lambda store: store.interrupted(besides))
+
+    async def held(self, owner: str) -> list[Notification]:
+        """Return what `owner` has claimed and not given back, nor a receipt of."""
+        return await self._ask(lambda store: store.held(owner), urgent=True)
 
     async def overdue(self, now: datetime) -> list[Notification]:
         """Return what is marked `sending` although its lease has run out: nobody sends it any more."""

@@ -195,7 +195,7 @@ def test_a_decision_leaves_what_is_being_sent_to_its_receipt(store: Store) -> No
     put(store, notification(1))
     store.claim("me", NOON, LEASE, 10)
 
-    put(store, notification(1, state=CANCELLED, reason=Reason.OVER, moved_on=True))
+    put(store, notification(1, state=FAILED, moved_on=True))
 
     assert row(store).state is SENDING
     assert row(store).moved_on
