@@ -38,12 +38,14 @@ class Received:
 class Interrupted:
     """What a former process left when it died: `notifications` may have arrived, `unsent` certainly have not.
 
-    `left_as` has the keys of the messages in which they may have arrived.
+    `left_as` has the keys of the messages in which they may have arrived, `tried` the numbers of their latest attempts
+    where more were made than are recorded.
     """
 
     notifications: tuple[str, ...] = ()
     unsent: tuple[str, ...] = ()
     left_as: Mapping[str, str] = field(default_factory=dict)
+    tried: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

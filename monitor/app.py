@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from random import Random
+from secrets import token_hex
 
 from alerting.desk.passing import busy
 from alerting.inputs import Beat, Input, Refusal, Refused, Reloaded, Tick
@@ -19,7 +20,7 @@ from config.model import Check, Config
 from monitor.clock import Clock
 from monitor.daemon import Vitals
 from monitor.delivery.delivery import Delivery
-from monitor.delivery.takeover import left_by
+from monitor.delivery.takeover import TakeOver
 from monitor.landmark import Landmark, reached
 from monitor.pipeline import Pipeline
 from monitor.pulse import Pulse
@@ -67,8 +68,15 @@ class App:
             clock=clock,
             vitals=self.vitals,
             submit=self.submit,
-            owner=f"{os.uname().nodename}:{os.getpid()}",
+            owner=f"{os.uname().nodename}:{os.getpid()}:{token_hex(4)}",
             random=Random(),  # noqa: S311 - jitter, no secret
+        )
+        self._left = TakeOver(
+            store=store,
+            state=state,
+            marks=self.delivery.marks,
+            owner=self.delivery.owner,
+            submit=self.submit,
         )
         loop = asyncio.get_running_loop()
         self.selfwatch = SelfWatch(
@@ -82,7 +90,7 @@ class App:
                 "scheduler": lambda: self._checked(loop.time()),
             },
         )
-        self.rounds = Rounds(self, self.delivery.under_way)
+        self.rounds = Rounds(self, self.delivery)
         self._last_run = loop.time()
         self.retiring: set[asyncio.Task[None]] = set()
         """Channels a reload has replaced, on their way out."""
@@ -167,23 +175,13 @@ class App:
 
     async def take_over(self) -> None:
         """Begin with what a former process left: unfinished sends, and checks the plan no longer has."""
-        marks = self.delivery.marks
-        sending: list[Notification] = []
-        with suppress(StoreError):  # said already: nothing could be loaded either
-            sending = await self.store.interrupted()
-        left = left_by(sending, self.state, marks.found)
-        count = len(left.notifications) + len(left.unsent)
-        reached(Landmark.TAKE_OVER, str(count))
-        if count:
-            log.warning(
-                "taking up %d notifications a former process was sending when it died, %d of them certainly not sent",
-                count,
-                len(left.unsent),
-            )
-            await self._take_up(left)
-        marks.begin()
+        await self._left.begin()
         await self._take_up(Reloaded())
         await self._take_up(Tick())
+
+    async def finish_taking_over(self) -> None:
+        """Return once what a former process left is recorded as taken up."""
+        await self._left.finish()
 
     async def _take_up(self, given: Input) -> None:
         try:

@@ -69,6 +69,7 @@ async def serve(loader: Callable[[], Config], clock: Clock) -> None:
                 tasks.create_task(app.scheduler.run(), name="scheduler"),
                 tasks.create_task(app.selfwatch.run(), name="selfwatch"),
                 tasks.create_task(app.rounds.run(), name="rounds"),
+                tasks.create_task(app.finish_taking_over(), name="take over"),
                 tasks.create_task(_reloads(app, servers, hangup, loader), name="reload"),
             ]
             if not settled:

@@ -45,13 +45,25 @@ class World(Protocol):
         ...
 
 
+class Sends(Protocol):
+    """What the rounds ask delivery. Both return ids of notifications."""
+
+    def under_way(self) -> Collection[str]:
+        """Return what is being sent right now."""
+        ...
+
+    async def never_left(self) -> Collection[str]:
+        """Return what we have claimed, the store has as being sent, and certainly has not left."""
+        ...
+
+
 class Rounds:
     """Walks round once a minute."""
 
-    def __init__(self, world: World, under_way: Callable[[], Collection[str]]) -> None:
-        """`under_way` tells the ids of the notifications that are being sent right now."""
+    def __init__(self, world: World, sends: Sends) -> None:
+        """`sends` is delivery."""
         self._world = world
-        self._under_way = under_way
+        self._sends = sends
         self._tested_until = world.clock.now()
 
     async def run(self) -> None:
@@ -87,9 +99,13 @@ class Rounds:
 
     async def _overdue(self) -> None:
         world = self._world
-        under_way = set(self._under_way())
-        lost = [row for row in await world.store.overdue(world.clock.now()) if row.id not in under_way]
-        if lost:
+        before = set(self._sends.under_way())
+        overdue = await world.store.overdue(world.clock.now())
+        unsent = await self._sends.never_left() if overdue else ()
+        # What has ended or has been begun while the store was asked is not lost.
+        under_way = before | set(self._sends.under_way())
+        lost = [row for row in overdue if row.id not in under_way]
+        if lost and world.vitals.troubles.keys().isdisjoint(("store", "records")):  # else receipts may wait
             log.error("taking up %d notifications whose sending was lost sight of", len(lost))
             known = world.state.records[Notification]
             for row in lost:
@@ -98,7 +114,12 @@ class Rounds:
                 known[row.id] = (
                     replace(seen, attempts=row.attempts) if isinstance(seen, Notification) else row
                 )
-            await world.submit(Interrupted(notifications=tuple(row.id for row in lost), left_as=keys(lost)))
+            left = Interrupted(
+                notifications=tuple(row.id for row in lost if row.id not in unsent),
+                unsent=tuple(row.id for row in lost if row.id in unsent),
+                left_as=keys(lost),
+            )
+            await world.submit(left)
 
     async def _self_tests(self) -> None:
         world = self._world

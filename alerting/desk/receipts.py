@@ -85,6 +85,9 @@ def interrupted(draft: Draft, given: Interrupted) -> str:
     for number in given.notifications:
         said = "the daemon stopped while it was being sent"
         _stopped(draft, number, NotificationState.AMBIGUOUS, said, given.left_as.get(number, ""))
+        row, tried = draft.get(Notification, number), given.tried.get(number, 0)
+        if row is not None and row.attempts < tried:
+            draft.put(replace(row, attempts=tried))  # so that those attempts are weighed once
     for number in given.unsent:
         _stopped(draft, number, NotificationState.PENDING, "the daemon stopped before it was sent")
     return ""

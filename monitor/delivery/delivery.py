@@ -65,12 +65,14 @@ class Delivery:
         self._store = store
         self._clock = clock
         self._vitals = vitals
-        self._owner = owner
+        self.owner = owner
         self._sender = Sender(world=world, clock=clock, vitals=vitals, random=random, marks=self.marks)
         self._booking = Booking(submit=submit, store=store, marks=self.marks)
         self._woken = asyncio.Event()
         self._sending: dict[asyncio.Task[None], Leaving] = {}
         self._claiming: asyncio.Task[list[Notification]] | None = None
+        self._lost_claim = False
+        """True after a claim that failed: it may be on the disk all the same."""
         self._buckets: dict[str, Bucket] = {}
         self.answered = self._time()
 
@@ -81,6 +83,11 @@ class Delivery:
     def under_way(self) -> frozenset[str]:
         """Return the ids of the notifications that are being sent right now."""
         return frozenset(row.id for leaving in self._sending.values() for row in leaving.rows)
+
+    async def never_left(self) -> frozenset[str]:
+        """Return the ids of what we have claimed, the store has as being sent, and certainly has not left."""
+        live = self.marks.live
+        return frozenset(row.id for row in await self._store.held(self.owner) if not live.may_have_left(row))
 
     async def send(self, row: Notification, channel: Channel, message: Message) -> Receipt:
         """Make one attempt under the channel's deadline and say what came of it; never raises but for cancellation."""
@@ -132,19 +139,25 @@ class Delivery:
         room = self._room()
         most = min([CLAIM, *(free for free in room.values() if free > 0)])
         if self._claiming is None:
-            claim = self._store.claim(self._owner, now, self._lease(), most, _full(room))
+            claim = self._store.claim(self.owner, now, self._lease(), most, _full(room))
             self._claiming = asyncio.get_running_loop().create_task(claim, name="claim")
         await asyncio.wait({self._claiming}, timeout=STORE_ANSWERS)
-        self._sender.hushed = not self._claiming.done()
-        if self._sender.hushed:  # what it brings is taken up when it comes
+        if not self._claiming.done():  # what it brings is taken up when it comes
             log.error("cannot claim notifications: the store does not answer")
             self._vitals.troubles.setdefault("store", "the store does not answer")
             return 0
         claiming, self._claiming = self._claiming, None
-        rows = claiming.result()
+        try:
+            rows = claiming.result()
+        except StoreError:
+            self._lost_claim = True
+            raise
         answered = self._begin_claimed(rows)
         try:
             async with asyncio.timeout(STORE_ANSWERS):
+                if self._lost_claim:
+                    answered += self._begin_claimed(await self._found_again())
+                    self._lost_claim = False
                 if answered:
                     await self._store.record(Changes(receipts=tuple(answered)))
                 due = None if len(rows) >= most else await self._store.next_due(now, _full(self._room()))
@@ -183,6 +196,12 @@ class Delivery:
         for group in together(fresh):
             self._begin(group)
         return answered
+
+    async def _found_again(self) -> list[Notification]:
+        """Return what a claim has taken whose answer was an error: certainly not sent."""
+        held = await self._store.held(self.owner)
+        under_way, live = self.under_way(), self.marks.live
+        return [row for row in held if row.id not in under_way and not live.may_have_left(row)]
 
     def _failing(self) -> bool:
         return not self._vitals.troubles.keys().isdisjoint(("store", "records"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from random import Random
@@ -88,8 +88,6 @@ class Sender:
         self._marks = marks
         self._stubborn: set[asyncio.Task[Accepted]] = set()
         """Sends that were cut off and would not end."""
-        self.hushed = False
-        """True while the disk hangs: a mark would hang the whole daemon."""
 
     async def attempt(self, leaving: Leaving) -> list[Receipt]:
         """Send once what is still wanted of `leaving`; return one receipt for each of its rows."""
@@ -118,7 +116,11 @@ class Sender:
             return Outcome(at=now, error=DeliveryError("", reason=Reason.NO_ADDRESS, retry=False))
         leaving.tried = True
         message = replace(message, dedup_key=leaving.key)
-        outcome = await self._send(rows[0], channel, message, self._progress(leaving))
+        progress = self._progress(leaving)
+        outcome = await self._send(rows[0], channel, message, progress)
+        if outcome.error is not None and outcome.error.ambiguous:
+            with suppress(DeliveryError):
+                progress.mark()  # until that is on the disk, for a notifier that did not say so
         outcome = replace(outcome, key=leaving.key)
         try:
             reached(Landmark.SEND_DONE, rows[0].kind.value)
@@ -131,6 +133,8 @@ class Sender:
         return (await self._send(row, channel, message, Progress())).receipt(row)
 
     def _unwanted(self, row: Notification, now: datetime) -> Reason | None:
+        if row.state is NotificationState.CANCELLED:
+            return row.reason or Reason.OVER
         try:
             return unwanted(self._world.state, row, now)
         except Exception:  # a message too many is better than one too few
@@ -214,9 +218,9 @@ class Sender:
 
         def mark() -> None:
             with self._noted():
-                if not self.hushed:
-                    leaving.marks.append(leaving.name)
-                    self._marks.mark(leaving.name, first.attempts, remembered=leaving.remembered)
+                leaving.marks.append(leaving.name)
+                latest = max(row.attempts for row in leaving.left)
+                self._marks.mark(leaving.name, latest, remembered=leaving.remembered)
                 reached(Landmark.SEND_MARKED, first.kind.value)
             if self._marks.stuck and first.kind is not Kind.PAGE:
                 raise DeliveryError("cannot note that it may have left", reason=Reason.INTERNAL)

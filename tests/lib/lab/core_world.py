@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
@@ -23,7 +24,7 @@ from lab.core_virtual import Outside, VirtualClock, clock, settle, virtually, wa
 from monitor.clock import Clock
 from monitor.daemon import Vitals
 from monitor.delivery.delivery import Delivery
-from monitor.delivery.takeover import left_by
+from monitor.delivery.takeover import TakeOver
 from monitor.pipeline import Pipeline
 from monitor.store.errors import Fault, StoreError
 from monitor.store.thread import StoreThread
@@ -54,7 +55,19 @@ channels:
 announcements: {channels: [customers], hold_recovery: 1m}
 """
 
-ON_THE_DISK = ("record_all", "record", "claim", "release", "check", "next_due", "interrupted")
+LIVES = count(1)
+
+ON_THE_DISK = (
+    "record_all",
+    "record",
+    "claim",
+    "release",
+    "check",
+    "next_due",
+    "interrupted",
+    "held",
+    "overdue",
+)
 
 
 class Faulty:
@@ -66,6 +79,12 @@ class Faulty:
         self.open = asyncio.Event()
         self.open.set()
         self.calls: list[str] = []
+        self.lets: frozenset[str] = frozenset()
+        """What works although the rest fails."""
+        self.slow: tuple[str, float] = ("", 0.0)
+        """What answers so many seconds after it was done."""
+        self.breaks_after: str | None = None
+        """The next of these is done, and answers with an error all the same."""
 
     def fails(self, fault: Fault = Fault.FULL) -> None:
         self.problem = StoreError("cannot record to nightbell.db: database or disk is full", fault=fault)
@@ -81,9 +100,15 @@ class Faulty:
         async def call(*args: Any, **options: Any) -> Any:
             self.calls.append(name)
             await self.open.wait()
-            if self.problem is not None:
+            if self.problem is not None and name not in self.lets:
                 raise self.problem
-            return await found(*args, **options)
+            answer = await found(*args, **options)
+            if name == self.slow[0]:
+                await asyncio.sleep(self.slow[1])
+            if name == self.breaks_after and answer:
+                self.breaks_after = None
+                raise StoreError("cannot record to nightbell.db: disk I/O error", fault=Fault.IO)
+            return answer
 
         return call
 
@@ -119,7 +144,7 @@ class Core:
             clock=time,
             vitals=self.vitals,
             submit=self._received,
-            owner="me",
+            owner=f"me-{next(LIVES)}",
             random=Random(7),
         )
 
@@ -208,9 +233,12 @@ async def core(
     providers: dict[str, Provider] | None = None,
     sending: bool = True,
     time: Clock | None = None,
+    before: Callable[[Core], None] | None = None,
     **channel: Any,
 ) -> AsyncIterator[Core]:
-    """Run the core; what a former one in the same directory left is taken up as the daemon does."""
+    """Run the core; what a former one in the same directory left is taken up as the daemon does, `before` is called
+    before that.
+    """
     given = providers or {name: Provider() for name in ("sms", "mail", "customers")}
     config = shop(home, given, text, **channel)
     inner: Any = StoreThread(config.store, config.state_dir)
@@ -223,12 +251,20 @@ async def core(
     tasks = made.tasks
     tasks.append(asyncio.create_task(made.pipeline.run(), name="pipeline"))
     try:
-        left = left_by(await store.interrupted(), state, made.delivery.marks.found)
-        if left.notifications or left.unsent:
-            await made.submit(left)
-        made.delivery.marks.begin()
-        await made.submit(Reloaded())
-        await made.tick()
+        left = TakeOver(
+            store=made.store,  # type: ignore[arg-type]
+            state=state,
+            marks=made.delivery.marks,
+            owner=made.delivery.owner,
+            submit=made.submit,
+        )
+        if before is not None:
+            before(made)
+        await left.begin()
+        for start in (Reloaded(), Tick()):
+            with suppress(StoreError):  # recorded later
+                await made.submit(start)
+        tasks.append(asyncio.create_task(left.finish(), name="take over"))
         if sending:
             tasks.append(asyncio.create_task(made.delivery.run(), name="delivery"))
         yield made

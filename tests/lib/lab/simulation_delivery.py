@@ -205,7 +205,9 @@ class Delivery:
     def _mark(self, flight: Flight) -> None:
         first = flight.rows[0]
         flight.marked = name_of(first, bundled=len(flight.rows) > 1)
-        self.marks[flight.marked] = Mark(attempt=first.attempts, remembered=flight.remembered)
+        self.marks[flight.marked] = Mark(
+            attempt=max(row.attempts for row in flight.rows), remembered=flight.remembered
+        )
         self.stage.passing(Point.MARKED)
 
     def _taken(self, flight: Flight) -> None:

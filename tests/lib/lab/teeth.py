@@ -72,7 +72,7 @@ BUGS: Final = (
         edits=(
             (
                 "monitor/delivery/marks.py",
-                "self._write(place, _slot(name, attempt, remembered=remembered))",
+                "self._write(place, _slot(name, mark))",
                 "pass",
             ),
         ),
@@ -83,7 +83,7 @@ BUGS: Final = (
         name="a start does not take up what was being sent",
         edits=(
             (
-                "monitor/app.py",
+                "monitor/delivery/takeover.py",
                 "left_by(sending, ",
                 "left_by([], ",
             ),

@@ -47,6 +47,7 @@ async def daemon(config: Config) -> AsyncIterator[App]:
         await app.take_over()
         app.scheduler.watch(config.checks)
         tasks += [asyncio.create_task(part.run()) for part in (app.delivery, app.scheduler, app.selfwatch)]
+        tasks.append(asyncio.create_task(app.finish_taking_over()))
         yield app
     finally:
         await app.delivery.close(0)

@@ -15,11 +15,14 @@ import pytest
 
 from alerting.incidents.incident import Incident
 from alerting.notification import Kind, NotificationState
+from alerting.notifiers.api import Accepted, Message, Progress
 from alerting.oncall.escalation import Escalation
 from alerting.plan import ChannelPlan, Plan, Site
 from lab.core_virtual import settle
 from lab.core_world import SHOP, Core, passes, within
 from monitor.rounds import EVERY, Rounds, due_tests
+
+ALONE = SHOP.replace(", mail: li@shop.example", "").replace("{after: 5m, page: {backup: ops}}, ", "")
 
 
 def plan(zone: str, **tests: str) -> Plan:
@@ -104,7 +107,7 @@ def shouts() -> Iterator[list[str]]:
 
 
 async def walks(here: Core) -> asyncio.Task[None]:
-    rounds = Rounds(here, here.delivery.under_way)
+    rounds = Rounds(here, here.delivery)
     return asyncio.create_task(rounds.run())
 
 
@@ -158,6 +161,48 @@ def test_a_send_that_was_lost_sight_of_is_taken_up_when_its_lease_has_run_out(tm
         await settle(walking)
 
     within(tmp_path, story, sending=False)
+
+
+def test_a_send_we_lost_sight_of_ourselves_and_never_marked_leaves_without_being_called_a_repeat(
+    tmp_path: Path,
+) -> None:
+    async def story(here: Core) -> None:
+        walking = await walks(here)
+        await here.outage()
+        [page] = here.told(Kind.PAGE)
+        await here.store.claim(here.delivery.owner, here.clock.now(), timedelta(seconds=30), 10)
+        here.tasks.append(asyncio.create_task(here.delivery.run()))
+        await passes(here, 3 * EVERY)
+        row = await here.row(page.id)
+        assert (row.state, row.repeated) == (NotificationState.ACCEPTED, False)
+        await settle(walking)
+
+    within(tmp_path, story, sending=False)
+
+
+def test_a_send_that_ends_while_the_store_is_asked_is_not_lost(tmp_path: Path) -> None:
+    """Its lease has run out, its receipt is recorded between two answers of the store."""
+
+    async def story(here: Core) -> None:
+        async def slow(_message: Message, progress: Progress) -> Accepted:
+            progress.sent = True
+            await asyncio.sleep(EVERY + 1)
+            return Accepted()
+
+        here.providers["sms"].answer = slow
+        await here.outage()
+        claimed = await here.store.claim(here.delivery.owner, here.clock.now(), timedelta(seconds=1), 10)
+        walking = await walks(here)
+        here.delivery._begin([row for row in claimed if row.channel == "sms"])
+        await asyncio.sleep(EVERY - 1)
+        here.store.slow = ("held", 5.0)
+        await passes(here, 2 * EVERY)
+        assert len(here.providers["sms"].asked) == 1
+        [page] = here.told(Kind.PAGE)
+        assert (page.state, page.repeated) == (NotificationState.ACCEPTED, False)
+        await settle(walking)
+
+    within(tmp_path, story, sending=False, timeout=120, text=ALONE)
 
 
 def test_the_daily_test_of_a_channel_leaves_at_its_time(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -12,7 +13,9 @@ import pytest
 from alerting.notification import Kind, Notification, NotificationState
 from alerting.state import Changes, State
 from lab.records import notification
+from lab.wait import until
 from monitor.delivery.marks import NAME, SIZE, SLOT, SLOTS, Found, Marks, name_of
+from monitor.delivery.pen import Pen
 from monitor.delivery.takeover import left_by
 
 SENDING = NotificationState.SENDING
@@ -77,6 +80,35 @@ def test_what_was_found_stays_until_what_follows_from_it_is_recorded(tmp_path: P
     assert set(found(tmp_path).marks) == {"N-1", "N-2"}
     second.begin()
     assert set(found(tmp_path).marks) == {"N-2"}
+    assert found(tmp_path).whole
+
+
+def test_of_two_marks_of_one_message_none_is_forgotten(tmp_path: Path) -> None:
+    """A former process's, which is not forgotten yet, and one made since, in whichever place."""
+    for first, second in (((3, True), (1, False)), ((1, False), (3, True))):
+        begun(tmp_path).mark("N-1", first[0], remembered=first[1])
+        Marks(tmp_path).mark("N-1", second[0], remembered=second[1])
+        [mark] = found(tmp_path).marks.values()
+        assert (mark.attempt, mark.remembered) == (3, True)
+
+
+def test_a_disk_that_hangs_is_waited_for_once_and_gets_its_marks_when_it_answers(
+    tmp_path: Path,
+) -> None:
+    pen, answers = Pen(patience=0.01), Event()
+    marks = Marks(tmp_path, pen)
+    marks.begin()
+    pen.do(lambda: bool(answers.wait()) and None)
+    for number in range(1, 1001):
+        marks.mark(f"N-{number}", 1)
+    assert marks.stuck
+    assert found(tmp_path).marks == {}
+    answers.set()
+    until(lambda: not marks.stuck, within=10, why="what waited was not written")
+    marks.clear("N-1000")
+    marks.close()
+    assert not marks.stuck
+    assert len(found(tmp_path).marks) == 999
     assert found(tmp_path).whole
 
 
@@ -170,6 +202,14 @@ def test_rows_of_one_bundle_are_unsure_together(tmp_path: Path) -> None:
     assert not found(tmp_path).may_have_left(sending(4, bundle="B-1", to="han"))
 
 
+def test_what_leaves_in_different_messages_of_one_bundle_is_told_apart(tmp_path: Path) -> None:
+    news, repeat = sending(1, bundle="B-1"), sending(2, bundle="B-1", repeated=True)
+    begun(tmp_path).mark(name_of(news, bundled=True), 1)
+    assert not found(tmp_path).may_have_left(repeat)
+    assert not found(tmp_path).may_have_left(sending(3, bundle="B-1", repeated=True, left_as="key-9"))
+    assert found(tmp_path).may_have_left(news)
+
+
 def test_long_names_are_told_apart(tmp_path: Path) -> None:
     begun(tmp_path).mark(name_of(sending(1, id="N-" + "长" * 100)), 1)
     assert found(tmp_path).may_have_left(sending(1, id="N-" + "长" * 100))
@@ -185,6 +225,22 @@ def test_a_page_sent_from_memory_may_have_arrived_though_the_store_has_it_waitin
     assert not left.may_have_left(notification(1, kind=Kind.REMINDER))
 
 
+def test_pages_of_a_bundle_sent_from_memory_are_weighed_until_that_attempt_is_counted(tmp_path: Path) -> None:
+    one, two = notification(1, bundle="B-1"), notification(2, attempts=2, bundle="B-1")
+    begun(tmp_path).mark(name_of(one, bundled=True), 3, remembered=True)
+    left = found(tmp_path)
+    for row in (one, two):
+        assert left.may_have_left(row)
+        assert left.tried(row) == 3
+        assert not left.may_have_left(notification(1, bundle="B-1", attempts=left.tried(row)))
+
+
+def test_what_was_called_off_while_it_was_sent_is_weighed_like_what_is_sent(tmp_path: Path) -> None:
+    begun(tmp_path).mark("N-1", 1)
+    assert found(tmp_path).may_have_left(notification(1, attempts=1, state=NotificationState.CANCELLED))
+    assert not found(tmp_path).may_have_left(notification(2, attempts=1, state=NotificationState.CANCELLED))
+
+
 def test_what_is_taken_over_is_sorted_by_what_is_known_of_it(tmp_path: Path) -> None:
     marks = begun(tmp_path)
     marks.mark("N-1", 1)
@@ -193,4 +249,5 @@ def test_what_is_taken_over_is_sorted_by_what_is_known_of_it(tmp_path: Path) -> 
     state.apply(Changes(records=(sending(1), sending(2), notification(3), notification(4))))
     left = left_by([sending(1), sending(2), sending(5)], state, found(tmp_path))
     assert (left.notifications, left.unsent) == (("N-1", "N-3"), ("N-2", "N-5"))
+    assert left.tried["N-3"] == 2
     assert "N-5" in state.records[Notification]
