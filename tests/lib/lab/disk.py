@@ -123,9 +123,18 @@ def failing(log: Path, calls: str, error: str, when: str) -> tuple[str, ...]:
     `when` is `5` for the fifth, `5+` from the fifth on, `5..9` for some, `5+20` for the fifth and each twentieth
     after it.
     """
+    return _injecting(log, calls, f"error={error}:when={when}")
+
+
+def hanging(log: Path, calls: str, seconds: float, when: str) -> tuple[str, ...]:
+    """Return what to put before a command so that system calls take long in it."""
+    return _injecting(log, calls, f"delay_enter={seconds * 1e6:.0f}:when={when}")
+
+
+def _injecting(log: Path, calls: str, what: str) -> tuple[str, ...]:
     return (
         str(tool("strace")), "-D", "-f", "-qq", "--seccomp-bpf", "-o", str(log),
-        "-e", f"trace={calls}", "-e", f"inject={calls}:error={error}:when={when}",
+        "-e", f"trace={calls}", "-e", f"inject={calls}:{what}",
     )  # fmt: skip
 
 
