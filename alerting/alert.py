@@ -98,7 +98,10 @@ def _ripen(alert: Alert, verdict: Verdict, threshold: Threshold) -> Alert:
     if ripe is None and (breached, failures) == (alert.breached, alert.failures):
         return alert  # waiting for `for` alone: nothing to record
     severity = ripe or max(verdict.breached, key=_rank)
-    alert = replace(alert, severity=severity, breached=breached, failures=failures, **_words(verdict))
+    since = min(alert.since, verdict.at)
+    alert = replace(
+        alert, severity=severity, since=since, breached=breached, failures=failures, **_words(verdict)
+    )
     if ripe is None:
         return alert
     return replace(alert, state=AlertState.FIRING, fired_at=verdict.at, changed_at=verdict.at)
@@ -128,11 +131,11 @@ def _last(alert: Alert, verdict: Verdict, threshold: Threshold) -> Alert:
 
 
 def _recover(alert: Alert, verdict: Verdict, threshold: Threshold) -> Alert:
-    good_since = alert.good_since or verdict.at
+    good_since = min(alert.good_since or verdict.at, verdict.at)
     goods = alert.goods + 1
     over = goods >= threshold.recover and verdict.at - good_since >= threshold.keep
     state = AlertState.RESOLVED if over else AlertState.RECOVERING
-    if state is alert.state and goods > threshold.recover:
+    if state is alert.state and goods > threshold.recover and good_since == alert.good_since:
         return alert  # waiting for `keep` alone: nothing to record
     return replace(
         alert,
@@ -147,7 +150,9 @@ def _recover(alert: Alert, verdict: Verdict, threshold: Threshold) -> Alert:
 
 
 def _breached(alert: Alert, verdict: Verdict) -> dict[Severity, datetime]:
-    return {level: alert.breached.get(level, verdict.at) for level in sorted(verdict.breached, key=_rank)}
+    """Return since when each level has been breached: never since later than now, whatever the clock was before."""
+    at = verdict.at
+    return {level: min(alert.breached.get(level, at), at) for level in sorted(verdict.breached, key=_rank)}
 
 
 def _rank(level: Severity) -> int:

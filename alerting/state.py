@@ -224,7 +224,7 @@ def _about_notification(row: Notification) -> tuple[str, ...]:
 def _by_age(records: dict[str, Record]) -> dict[str, Record]:
     """Return notifications oldest first, whatever order they were loaded in; the rest as it is."""
     rows = [row for row in records.values() if isinstance(row, Notification)]
-    rows.sort(key=lambda row: (row.created_at, len(row.id), row.id))
+    rows.sort(key=lambda row: row.place)
     return {row.id: row for row in rows} or records
 
 

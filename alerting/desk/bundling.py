@@ -37,10 +37,11 @@ def place(draft: Draft, row: Notification, *, hurry: bool = False) -> Notificati
         leaves = due_since(collected)
         return replace(row, bundle=collected.bundle, bundle_until=leaves, not_before=leaves)
     single = draft.newest(Notification, person_key(row.kind, row.to, collected=False))
-    last = max((one for one in (collected, single) if one is not None), key=due_since, default=None)
-    # A clock that was set back must not make anybody wait longer than the window.
-    until = None if last is None else min(due_since(last), draft.now) + window
-    if last is None or until is None or until <= draft.now or _subject(last) == _subject(row):
+    # What lies in the future is from before the clock was set back: that tells nothing of how long ago it was.
+    known = [one for one in (collected, single) if one is not None and due_since(one) <= draft.now]
+    last = max(known, key=due_since, default=None)
+    until = draft.now if last is None else due_since(last) + window
+    if last is None or until <= draft.now or _subject(last) == _subject(row):
         return row
     return replace(row, bundle=row.id, bundle_until=until, not_before=until)
 
@@ -53,6 +54,28 @@ def follow(draft: Draft, failed: Notification, row: Notification) -> Notificatio
     first = draft.newest(Notification, key, lambda one: one.attempts == 0 and one.not_before > draft.now)
     leaves = first.not_before if first is not None else draft.now + GATHER
     return replace(row, bundle=failed.bundle, not_before=leaves)
+
+
+def hasten(draft: Draft) -> None:
+    """Let leave now what was to wait for others for a while, and would wait for longer: the clock was set back."""
+    longest = draft.now + max(draft.plan.bundle or GATHER, GATHER)
+    for person in draft.plan.people:
+        for kind in COLLECTED:
+            for collected in (True, False):
+                last = draft.newest(Notification, person_key(kind, person, collected=collected))
+                if last is not None and _untried(last) and last.not_before > longest:
+                    _leave_now(draft, last)
+
+
+def _untried(row: Notification) -> bool:
+    return row.state is NotificationState.PENDING and row.attempts == 0
+
+
+def _leave_now(draft: Draft, one: Notification) -> None:
+    rows = draft.about(Notification, bundle_key(one.bundle, one.channel), _untried) if one.bundle else (one,)
+    for row in list(rows):
+        until = None if row.bundle_until is None else draft.now
+        draft.put(replace(row, not_before=draft.now, bundle_until=until))
 
 
 def due_since(row: Notification) -> datetime:

@@ -137,19 +137,20 @@ def may_know(row: Notification) -> bool:
 def tell_it_is_over(draft: Draft, incident: Incident, *, only: Notification | None = None) -> None:
     """Send the recovery notice to each person who knows of the outage, on the channel that told them first of all.
 
-    Once per opening. A notice that a relapse called off told nobody: its reader is still owed one.
+    Once per opening. A notice that a relapse called off told nobody: its reader is still owed one. What came first is
+    told by numbers: the clock may be set back.
     """
     rows = list(draft.about(Notification, incident.id))
     notices = (
         row for row in rows if row.kind is Kind.RECOVERY and row.state is not NotificationState.CANCELLED
     )
-    heard = {(row.to, row.channel): row.created_at for row in sorted(notices, key=lambda row: row.created_at)}
+    heard = {(row.to, row.channel): row.place for row in sorted(notices, key=lambda row: row.place)}
     for row in [only] if only is not None else rows:
         person, channel = row.to, row.channel
         if row.kind not in _NEWS or not may_know(row) or person is None:
             continue
         before = heard.get((person, channel))
-        if before is not None and before >= row.created_at:
+        if before is not None and before > row.place:
             continue
         language = language_of(draft, person)
         title, text = staff.recovered(staff_facts(draft, incident, language), language)
@@ -164,7 +165,7 @@ def tell_it_is_over(draft: Draft, incident: Incident, *, only: Notification | No
             step=f"over.{incident.opening}",
             lives=NOTICE_LIVES,
         )
-        heard[(person, channel)] = notice.created_at
+        heard[(person, channel)] = notice.place
 
 
 def cancel(

@@ -6,7 +6,16 @@ from dataclasses import replace
 from typing import Final
 
 from alerting.announcements.announcement import Announcement
-from alerting.desk import acknowledgement, clocks, next_channel, paging, publishing, self_test, silences
+from alerting.desk import (
+    acknowledgement,
+    bundling,
+    clocks,
+    next_channel,
+    paging,
+    publishing,
+    self_test,
+    silences,
+)
 from alerting.draft import Draft
 from alerting.incidents.incident import Incident, IncidentState
 from alerting.incidents.silence import Silence
@@ -19,12 +28,13 @@ BUSY: Final[tuple[type[Record], ...]] = (Incident, Ticket, Announcement, Silence
 
 
 def tick(draft: Draft, _given: Tick) -> str:
-    """Do what is due by `now`, in this order: silences, acknowledgements, steps, channels that hang, tickets,
-    customers, closing."""
+    """Do what is due by `now`, in this order: silences, acknowledgements, steps, what waits for others, channels
+    that hang, tickets, customers, closing."""
     silences.refresh(draft)
     acknowledgement.lapse(draft)
     for incident in list(draft.all(Incident, lambda incident: incident.state.active)):
         paging.run(draft, incident)
+    bundling.hasten(draft)
     next_channel.overdue(draft)
     self_test.expire(draft)
     clocks.strike(draft)

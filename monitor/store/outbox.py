@@ -56,9 +56,12 @@ _UPDATE: Final = (
             (sa.and_(_PENDING, outbox.c.attempts < _count("new_attempts")), _count("new_attempts")),
             else_=outbox.c.attempts,
         ),
-        # A decision may put a send off; it does not hurry past what the provider asked for.
+        # A decision may put a send off; it does not hurry past what the provider asked for, once it was asked.
         not_before=sa.case(
-            (outbox.c.not_before < _time("new_not_before"), _time("new_not_before")),
+            (
+                sa.or_(outbox.c.attempts == 0, outbox.c.not_before < _time("new_not_before")),
+                _time("new_not_before"),
+            ),
             else_=outbox.c.not_before,
         ),
         state=_ended("state"),

@@ -22,11 +22,12 @@ def place(book: Book, mail: Mail, *, hurry: bool) -> None:
     if collected is not None and book.now < collected.due <= book.now + window:
         mail.bundle, mail.until, mail.not_before = collected.bundle, collected.due, collected.due
         return
-    known = [one for one in (collected, _newest(one for one in like if one.until is None)) if one is not None]
+    single = _newest(one for one in like if one.until is None)
+    known = [one for one in (collected, single) if one is not None and one.due <= book.now]
     last = max(known, key=lambda one: one.due, default=None)
     if last is None or (last.incident or last.ticket) == (mail.incident or mail.ticket):
         return
-    until = min(last.due, book.now) + window
+    until = last.due + window
     if until > book.now:
         mail.bundle, mail.until, mail.not_before = mail, until, until
 

@@ -214,11 +214,23 @@ def test_a_decision_does_not_bring_back_what_is_settled(store: Store) -> None:
     assert row(store).attempts == 1
 
 
-def test_a_decision_may_put_a_send_off_but_not_hurry_it(store: Store) -> None:
+def test_a_decision_may_put_a_send_off_and_hurry_what_was_never_tried(store: Store) -> None:
     put(store, notification(1))
     later = NOON + timedelta(minutes=5)
 
     put(store, notification(1, not_before=later))
+    assert store.next_due(NOON) == later
+
+    put(store, notification(1, not_before=NOON))
+    assert store.next_due(NOON) == NOON
+
+
+def test_a_decision_does_not_hurry_past_what_the_provider_asked_for(store: Store) -> None:
+    put(store, notification(1))
+    store.claim("me", NOON, LEASE, 10)
+    later = NOON + timedelta(minutes=5)
+    store.record(Changes(receipts=(receipt(1, 1, PENDING, retry_at=later),)))
+
     put(store, notification(1, not_before=NOON))
 
     assert store.next_due(NOON) == later
