@@ -29,6 +29,8 @@ log = logging.getLogger("nightbell.rounds")
 
 EVERY: Final = 60.0
 """Seconds between two rounds."""
+JUMP: Final = 30.0
+"""By so many seconds more or less than that the machine, or we, have slept, or the clock was set."""
 
 
 class World(Protocol):
@@ -67,10 +69,20 @@ class Rounds:
         self._tested_until = world.clock.now()
 
     async def run(self) -> None:
-        """Walk until cancelled. The first round is a minute after the start: what was left has its chance before."""
+        """Walk until cancelled. The first round is a minute after the start: what was left has its chance before.
+
+        The same after a jump of the time: what is overdue then was not forgotten, it has had no chance yet.
+        """
+        clock, jumped = self._world.clock, False
         while True:
+            wall, steady = clock.now(), clock.monotonic()
             await asyncio.sleep(EVERY)
-            await self._quietly("audit", self._audit)
+            passed = (clock.now() - wall).total_seconds(), clock.monotonic() - steady
+            jumped = not jumped and any(abs(seconds - EVERY) > JUMP for seconds in passed)
+            if jumped:
+                log.warning("the time has jumped: the audit waits for the next round")
+            else:
+                await self._quietly("audit", self._audit)
             await self._quietly("look for lost sends", self._overdue)
             await self._quietly("test channels", self._self_tests)
 

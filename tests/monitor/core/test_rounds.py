@@ -18,9 +18,10 @@ from alerting.notification import Kind, NotificationState
 from alerting.notifiers.api import Accepted, Message, Progress
 from alerting.oncall.escalation import Escalation
 from alerting.plan import ChannelPlan, Plan, Site
-from lab.core_virtual import settle
-from lab.core_world import SHOP, Core, passes, within
+from lab.core_virtual import VirtualClock, settle, virtually
+from lab.core_world import SHOP, Core, core, passes, within
 from monitor.rounds import EVERY, Rounds, due_tests
+from probes.sample import Outcome
 
 ALONE = SHOP.replace(", mail: li@shop.example", "").replace("{after: 5m, page: {backup: ops}}, ", "")
 
@@ -144,6 +145,64 @@ def test_a_quiet_night_and_an_ordinary_outage_have_nothing_to_find(tmp_path: Pat
         await settle(walking)
 
     within(tmp_path, story)
+
+
+class Leaping(VirtualClock):
+    """A clock that leaps when it is told to."""
+
+    def __init__(self, *, steady: bool) -> None:
+        """`steady`: the machine was not asleep, only we were."""
+        super().__init__(asyncio.get_running_loop())
+        self.steady = steady
+        self.leap = timedelta(0)
+
+    def now(self) -> datetime:
+        return super().now() + self.leap
+
+    def monotonic(self) -> float:
+        return super().monotonic() + (self.leap.total_seconds() if self.steady else 0.0)
+
+
+@pytest.mark.parametrize("steady", [False, True], ids=["suspended, or the clock was set", "stopped"])
+def test_after_a_sleep_what_is_overdue_has_its_chance_before_it_is_called_forgotten(
+    tmp_path: Path, *, steady: bool
+) -> None:
+    async def tell() -> None:
+        clock = Leaping(steady=steady)
+        async with core(tmp_path, time=clock, text=SHOP.replace("{after: 5m,", "{after: 30m,")) as here:
+            await here.outage("home")
+            here.sees("cart")
+            walking = await walks(here)
+            await passes(here, 5)
+            here.sees("cart", Outcome.DOWN)  # its page waits for others
+            await passes(here, EVERY - 6)
+            await asyncio.sleep(0.99)
+            with shouts() as said:
+                clock.leap = timedelta(minutes=10)
+                await passes(here, 5 * EVERY)
+            assert said == []
+            assert [(page.to, page.step) for page in here.told(Kind.PAGE)] == [("li", "1.0"), ("li", "1.0")]
+            await settle(walking)
+
+    virtually(tell)
+
+
+def test_a_time_that_jumps_again_and_again_does_not_end_the_audit(tmp_path: Path) -> None:
+    async def tell() -> None:
+        clock = Leaping(steady=False)
+        async with core(tmp_path, time=clock) as here:
+            walking = await walks(here)
+            number = await here.outage()
+            await passes(here, 5)
+            del here.state.records[Escalation][number]  # what no input can do
+            with shouts() as said:
+                for _ in range(3):
+                    clock.leap += timedelta(seconds=40)
+                    await passes(here, EVERY)
+            assert any(number in line for line in said)
+            await settle(walking)
+
+    virtually(tell)
 
 
 def test_a_send_that_was_lost_sight_of_is_taken_up_when_its_lease_has_run_out(tmp_path: Path) -> None:
