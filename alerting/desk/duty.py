@@ -25,6 +25,11 @@ def channels_of(draft: Draft, person: str, by: tuple[str, ...] = ()) -> tuple[st
     return tuple(name for name in reach.channels(known, by, plain) if name in draft.plan.channels)
 
 
+def reaches(draft: Draft, channel: str, person: str) -> bool:
+    """Tell whether a channel reaches a person now: a reload may have taken it, or the address on it, away."""
+    return channel in channels_of(draft, person, (channel,))
+
+
 def _is_plain(channel: ChannelPlan) -> bool:
     return channel.audience is None and not channel.needs_address
 

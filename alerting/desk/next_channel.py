@@ -10,10 +10,10 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from alerting.desk import messages, paging
+from alerting.desk import duty, messages, paging
 from alerting.draft import Draft
 from alerting.incidents.incident import Incident
-from alerting.notification import Kind, Notification, NotificationState
+from alerting.notification import Kind, Notification, NotificationState, Reason
 from alerting.oncall.escalation import Escalation
 from alerting.state import WAITS
 from alerting.tickets.ticket import Ticket
@@ -27,8 +27,9 @@ def after(draft: Draft, incident: Incident | None, row: Notification) -> None:
     gone = row.state in (NotificationState.FAILED, NotificationState.AMBIGUOUS)
     if not gone and not _slow(draft, row):
         return
-    _move_on(draft, incident, row)
-    if gone and not row.by and not row.moved_on and incident is not None and wanted(incident, row):
+    if _move_on(draft, incident, row) or not gone or row.by or row.moved_on:
+        return
+    if incident is not None and wanted(incident, row):
         _advance(draft, incident, row)
 
 
@@ -48,19 +49,36 @@ def _slow(draft: Draft, row: Notification) -> bool:
     return put_off or messages.tried_for(draft, row) >= MOVE_ON
 
 
-def _move_on(draft: Draft, incident: Incident | None, row: Notification) -> None:
+def rerouted(draft: Draft, incident: Incident) -> None:
+    """Let what waits for its next try on a channel that a reload took away go on at once on what there is now."""
+    waiting = draft.about(
+        Notification,
+        incident.id,
+        lambda row: (
+            row.kind is Kind.PAGE and row.state is NotificationState.PENDING and row.not_before > draft.now
+        ),
+    )
+    for row in list(waiting):
+        if row.to is None or duty.reaches(draft, row.channel, row.to):
+            continue
+        lost = replace(row, reason=Reason.NO_ADDRESS, by=_still(draft, row))
+        if _move_on(draft, incident, lost):
+            draft.put(replace(lost, state=NotificationState.CANCELLED, moved_on=True))
+
+
+def _move_on(draft: Draft, incident: Incident | None, row: Notification) -> bool:
+    """Ask the next channel, once; tell whether there was one to ask."""
     about = incident or draft.get(Ticket, row.ticket)
     if row.moved_on or row.to is None or about is None:
-        return
+        return False
     if row.kind is Kind.PAGE and not (incident is not None and wanted(incident, row)):
-        return
+        return False
     left = _left(draft, row)
-    if (
-        row.by
-    ):  # also where all of them tell of it already: once the incident has left that is not known any more
+    if left or row.by:
+        # Also where all of them tell of it already: once the incident has left that is not known any more.
         draft.put(replace(row, moved_on=True))
     if not left:
-        return
+        return False
     messages.tell(
         draft,
         kind=row.kind,
@@ -74,18 +92,28 @@ def _move_on(draft: Draft, incident: Incident | None, row: Notification) -> None
         by_hand=row.by_hand,
         after=row,
     )
+    return True
 
 
 def _left(draft: Draft, row: Notification) -> tuple[str, ...]:
-    """Return the channels that are left: of an end, those that do not tell of it already."""
-    if row.kind is not Kind.RECOVERY or row.incident is None:
-        return row.by
+    """Return the channels that are left: of an end, those that do not tell of it already.
+
+    Where a channel has been taken away and none comes after it, those that the plan has now and were not tried.
+    """
+    anew = not row.by and row.reason is Reason.NO_ADDRESS and row.to is not None
+    left = duty.channels_of(draft, row.to or "") if anew else row.by
+    if row.incident is None or not (anew or row.kind is Kind.RECOVERY):
+        return tuple(channel for channel in left if channel != row.channel)
     told = {
         one.channel
         for one in draft.about(Notification, row.incident)
         if one.kind is row.kind and one.to == row.to and one.step == row.step
     }
-    return tuple(channel for channel in row.by if channel not in told)
+    return tuple(channel for channel in left if channel not in told)
+
+
+def _still(draft: Draft, row: Notification) -> tuple[str, ...]:
+    return tuple(channel for channel in row.by if row.to is not None and duty.reaches(draft, channel, row.to))
 
 
 def wanted(incident: Incident, row: Notification) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from alerting.alert import Alert, AlertState
-from alerting.desk import customers, messages, paging, work
+from alerting.desk import customers, messages, next_channel, paging, work
 from alerting.desk.facts import active_alerts, live_alerts
 from alerting.draft import Draft
 from alerting.incidents.incident import EndReason, Incident, IncidentState
@@ -122,6 +122,7 @@ def reloaded(draft: Draft, _given: Reloaded) -> str:
         else:
             end(draft, incident, EndReason.UNMONITORED)
     for incident in list(draft.all(Incident, lambda one: one.state.active)):
+        next_channel.rerouted(draft, incident)
         paging.revive(draft, incident)
         customers.replanned(draft, incident)
     return ""
