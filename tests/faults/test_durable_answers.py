@@ -107,37 +107,47 @@ class Promises:
     def kept(self) -> bool:
         """Tell right after a restart whether the last promise holds."""
         kind, mark = self.made[-1]
-        return mark in self._known(kind)
-
-    def _known(self, kind: str) -> set[str]:
-        if kind == "work":
-            return {self.daemon.api(f"tickets/{self._ticket}")["state"]}
-        path, name = {
-            "silence": ("silences", "reason"),
-            "report": ("tickets", "title"),
-            "acknowledgement": ("incidents", "id"),
-            "link": ("incidents", "id"),
-        }[kind]
-        items = everything(self.daemon, path)
-        if kind == "acknowledgement":
-            return {
-                one["id"]
-                for one in items
-                if one["acknowledged_by"] == "han" and one["acknowledged_via"] == "api"
-            }
-        if kind == "link":
-            held = {
-                one["id"]
-                for one in items
-                if one["acknowledged_by"] == "li" and one["acknowledged_via"] == "link"
-            }
-            return {link for link, incident in self._whose.items() if incident in held}
-        return {one[name] for one in items}
+        match kind:
+            case "work":
+                return bool(ask(self.daemon, f"tickets/{self._ticket}")["state"] == mark)
+            case "acknowledgement":
+                return by_api(ask(self.daemon, f"incidents/{mark}"))
+            case "link":
+                return by_link(ask(self.daemon, f"incidents/{self._whose[mark]}"))
+            case _:
+                path, name = LISTS[kind]
+                return mark in {one[name] for one in ask(self.daemon, f"{path}?limit=5")["items"]}
 
     def left(self) -> Counter[str]:
         """Count what is still there of all that was promised, by kind; the states of one ticket follow each other."""
-        known = {kind: self._known(kind) for kind in {kind for kind, _ in self.made} - {"work"}}
+        known = {
+            kind: {one[name] for one in everything(self.daemon, path)} for kind, (path, name) in LISTS.items()
+        }
+        incidents = everything(self.daemon, "incidents")
+        known["acknowledgement"] = {one["id"] for one in incidents if by_api(one)}
+        held = {one["id"] for one in incidents if by_link(one)}
+        known["link"] = {link for link, incident in self._whose.items() if incident in held}
         return Counter(kind for kind, mark in self.made if kind != "work" and mark in known[kind])
+
+
+LISTS = {"silence": ("silences", "reason"), "report": ("tickets", "title")}
+
+
+def by_api(incident: dict[str, Any]) -> bool:
+    return (incident["acknowledged_by"], incident["acknowledged_via"]) == ("han", "api")
+
+
+def by_link(incident: dict[str, Any]) -> bool:
+    return (incident["acknowledged_by"], incident["acknowledged_via"]) == ("li", "link")
+
+
+def ask(daemon: Nightbell, path: str) -> Any:
+    """Return an answer of the API; ask again where a busy machine takes its time."""
+    for _ in range(12):
+        status, text = daemon.get(f"/api/v1/{path}", headers={"Authorization": f"Bearer {daemon.token}"})
+        if status == 200:
+            return json.loads(text)
+    raise AssertionError(f"no answer to {path}: {status} {text}")
 
 
 def everything(daemon: Nightbell, path: str) -> list[dict[str, Any]]:
@@ -145,7 +155,7 @@ def everything(daemon: Nightbell, path: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     cursor = ""
     while True:
-        answer = daemon.api(f"{path}?limit=1000{cursor}")
+        answer = ask(daemon, f"{path}?limit=100{cursor}")
         found += answer["items"]
         if not answer.get("next"):
             return found
