@@ -259,6 +259,7 @@ class Trial:
         self.daemon.kill()
         self.providers.release()
         self.daemon.start()
+        self._booked()  # what is repeated is repeated before it is over
 
     def _start(self, plan: str) -> None:
         if not self.daemon.running:
@@ -318,7 +319,7 @@ class Trial:
 
     def _booked(self) -> None:
         """Wait until what was sent is booked: the fault must not meet it."""
-        until(lambda: not waiting(self.daemon.state), within=10, why="nothing is booked", look_every=0.05)
+        until(lambda: not waiting(self.daemon.state), within=30, why="nothing is booked", look_every=0.05)
 
     def _all_clear(self) -> None:
         """Wait until customers' announcement has come to its end; where one was held for a person, at least so far."""

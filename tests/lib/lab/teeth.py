@@ -120,12 +120,8 @@ BUGS: Final = (
         edits=(
             (
                 "monitor/delivery/sending.py",
-                "        leaving.tried = True\n",
-                _lines(
-                    "        leaving.tried = True",
-                    "        from dataclasses import replace",
-                    '        message = replace(message, dedup_key=f"{message.dedup_key}.{rows[0].attempts}")',
-                ),
+                "dedup_key=leaving.key)",
+                'dedup_key=f"{leaving.key}.{rows[0].attempts}")',
             ),
         ),
         case=case("taken", repeats=1),
