@@ -17,7 +17,10 @@ def unwanted(state: State, row: Notification, now: datetime) -> Reason | None:
     known = state.records[Notification].get(row.id)
     if isinstance(known, Notification) and known.state is NotificationState.CANCELLED:
         return known.reason or Reason.OVER  # called off after it was claimed
-    if row.incident is None or row.kind is Kind.ANNOUNCEMENT:
+    if row.kind is Kind.ANNOUNCEMENT:
+        # Called off while it was being sent, and forgotten since with its incident: newer words have gone out.
+        return Reason.OVER if known is None else None
+    if row.incident is None:
         return None
     incident = state.records[Incident].get(row.incident)
     if not isinstance(incident, Incident):

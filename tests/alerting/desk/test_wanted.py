@@ -75,3 +75,15 @@ def test_what_was_called_off_after_it_was_claimed_is_not_sent(kind):
     called_off = replace(claimed, state=NotificationState.CANCELLED, reason=Reason.REPLACED)
     world.state.apply(Changes(records=(called_off,)))
     assert unwanted(world.state, claimed, NOW) is Reason.REPLACED
+
+
+def test_words_to_customers_that_nothing_is_known_of_any_more_are_not_sent():
+    """They were called off while they were being sent, failed for now, and their incident has left meanwhile."""
+    world = World(plan(check("web")))
+    world.fails("web")
+    claimed = replace(world.all(Notification)[0], kind=WORDS)
+    called_off = replace(claimed, state=NotificationState.CANCELLED, reason=Reason.REPLACED)
+    closed = replace(world.incident, state=IncidentState.CLOSED)
+    world.state.apply(Changes(records=(called_off, closed)))
+    assert claimed.id not in world.state.records[Notification]
+    assert unwanted(world.state, claimed, NOW) is Reason.OVER
