@@ -17,7 +17,7 @@ from alerting import inputs
 from alerting.notification import Notification, NotificationState, Reason, Receipt
 from alerting.plan import Plan
 from alerting.severity import Severity
-from lab import model_mail, model_mutes, model_outages, model_paging, model_tickets
+from lab import model_bundles, model_mail, model_mutes, model_outages, model_paging, model_tickets
 from lab.model_alarms import reads, sees
 from lab.model_duty import on_duty
 from lab.model_records import Alarm, Book, Mail, No, Outage
@@ -115,6 +115,7 @@ class Model:
             self._lapse(outage)
         for outage in list(book.outages.values()):
             model_paging.run(book, outage)
+        model_bundles.hasten(book)
         model_mail.overdue(book)
         model_tickets.strike(book)
         model_outages.close(book)
@@ -260,6 +261,7 @@ class Model:
                 model_outages.end(book, outage, "unmonitored")
         for outage in list(book.outages.values()):
             if outage.active:
+                model_mail.reroute(book, outage)
                 model_paging.revive(book, outage)
 
     def spoke(self, given: Spoke) -> None:
@@ -274,12 +276,12 @@ class Model:
             mail = self.mail.get(row.id)
             if mail is None:
                 continue
-            mail.attempts, mail.not_before = row.attempts, row.not_before
+            mail.attempts, mail.not_before, mail.forgotten = row.attempts, row.not_before, False
             if row.state is NotificationState.SENDING:
-                mail.state, mail.forgotten = "sending", False
-                mails = self.book.mails.setdefault(mail.about, [])
-                if mail not in mails:
-                    mails.append(mail)
+                mail.state = "sending"
+            mails = self.book.mails.setdefault(mail.about, [])
+            if mail not in mails:
+                mails.append(mail)
 
 
 def _dues(book: Book) -> list[datetime]:

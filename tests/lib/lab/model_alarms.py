@@ -83,7 +83,7 @@ def _stays(alarm: Alarm, at: datetime, beyond: frozenset[Severity], held: frozen
 
 
 def _heals(alarm: Alarm, at: datetime) -> None:
-    alarm.good_since = alarm.good_since or at
+    alarm.good_since = min(alarm.good_since or at, at)
     alarm.goods += 1
     alarm.since = {}
     over = alarm.goods >= alarm.threshold.recover and at - alarm.good_since >= alarm.threshold.keep
@@ -93,7 +93,7 @@ def _heals(alarm: Alarm, at: datetime) -> None:
 
 
 def _count(alarm: Alarm, at: datetime, beyond: frozenset[Severity]) -> None:
-    alarm.since = {level: alarm.since.get(level, at) for level in beyond}
+    alarm.since = {level: min(alarm.since.get(level, at), at) for level in beyond}  # clocks are set back
 
 
 def _ripe(alarm: Alarm, at: datetime) -> list[Severity]:

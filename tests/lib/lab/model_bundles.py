@@ -46,12 +46,32 @@ def follow(book: Book, failed: Mail, mail: Mail) -> None:
     mail.bundle, mail.not_before = failed.bundle, first.not_before if first else book.now + GATHER
 
 
+def hasten(book: Book) -> None:
+    """Let leave now what would wait for longer than anything may: the clock was set back."""
+    longest = book.now + max(book.plan.bundle or GATHER, GATHER)
+    newest: dict[tuple[str, str, bool], Mail] = {}
+    for mail in _all(book):
+        key = (mail.kind, mail.to, mail.until is not None)
+        if mail.state in LEAVES and (key not in newest or newest[key].number < mail.number):
+            newest[key] = mail
+    for (_, to, _), last in newest.items():
+        if to in book.plan.people and _untried(last) and last.not_before > longest:
+            mates = [one for one in _all(book) if one.bundle is last.bundle and one.channel == last.channel]
+            for one in [one for one in mates if _untried(one)] if last.bundle else [last]:
+                one.not_before = book.now
+                one.until = None if one.until is None else book.now
+
+
+def _untried(mail: Mail) -> bool:
+    return mail.state == "pending" and mail.attempts == 0
+
+
 def _all(book: Book) -> Iterable[Mail]:
     return (mail for mails in book.mails.values() for mail in mails if not mail.forgotten)
 
 
 def _newest(mails: Iterable[Mail]) -> Mail | None:
-    return max(mails, key=lambda mail: (mail.created, mail.number), default=None)
+    return max(mails, key=lambda mail: mail.number, default=None)
 
 
 def _told_alone(book: Book, mail: Mail) -> bool:

@@ -103,13 +103,13 @@ def tell_the_end(book: Book, outage: Outage, only: Mail | None = None) -> None:
         if mail.kind not in ("page", "ticket") or not may_know(mail):
             continue
         heard = [
-            one.created
+            one.number
             for one in book.mails_of(outage)
             if one.kind == "recovery"
             and (one.to, one.channel) == (mail.to, mail.channel)
             and one.state != "cancelled"
         ]
-        if heard and max(heard) >= mail.created:
+        if heard and max(heard) > mail.number:
             continue
         others = tuple(way for way in ways(book.plan, mail.to) if way != mail.channel)
         post(book, "recovery", outage, mail.to, order=(mail.channel, *others), word=f"over.{outage.opening}")
@@ -129,6 +129,7 @@ def booked(book: Book, mail: Mail, receipt: Receipt) -> None:
         state, again = "pending", again or book.now  # once more: silence is worse than a duplicate
     if state == "pending" and (again or book.now) >= mail.not_after:
         state, again = "expired", None
+    mail.lost = mail.lost if state == "cancelled" else receipt.reason is Reason.NO_ADDRESS
     mail.state = state
     mail.repeated = mail.repeated or unsure
     mail.not_before = again or mail.not_before
@@ -142,11 +143,12 @@ def booked(book: Book, mail: Mail, receipt: Receipt) -> None:
 
 def _follow(book: Book, mail: Mail, outage: Outage | None) -> None:
     """Ask the next channel where this one has failed or takes too long; after the last one, the next people."""
-    gone = mail.state in ("failed", "ambiguous")
-    if gone or is_slow(book, mail):
-        move_on(book, mail)
-        if gone and not mail.rest and not mail.moved and outage is not None and _wanted(outage, mail):
-            model_paging.failed(book, outage, mail)
+    gone, last = mail.state in ("failed", "ambiguous"), not mail.rest and not mail.moved
+    if not gone and not is_slow(book, mail):
+        return
+    asked = move_on(book, mail)
+    if gone and last and not asked and outage is not None and _wanted(outage, mail):
+        model_paging.failed(book, outage, mail)
 
 
 def is_slow(book: Book, mail: Mail) -> bool:
@@ -157,27 +159,53 @@ def is_slow(book: Book, mail: Mail) -> bool:
     return put_off or _tried(book, mail) >= PATIENCE
 
 
-def move_on(book: Book, mail: Mail) -> None:
-    """Ask the next channel, once, where the message is still wanted."""
+def move_on(book: Book, mail: Mail) -> bool:
+    """Ask the next channel, once, where the message is still wanted; tell whether there was one to ask."""
     outage = book.outages.get(mail.incident or "")
     about = outage or book.tickets.get(mail.ticket or "")
     if mail.moved or about is None:
-        return
+        return False
     if mail.kind == "page" and (outage is None or not _wanted(outage, mail)):
-        return
-    rest = mail.rest
-    if mail.kind == "recovery" and mail.incident is not None:
-        same = [
-            one
-            for one in book.mails.get(mail.incident, [])
-            if (one.kind, one.to, one.word) == (mail.kind, mail.to, mail.word)
-        ]
-        rest = tuple(way for way in rest if way not in {one.channel for one in same})
-    if mail.rest:
+        return False
+    rest = _left(book, mail)
+    if rest or mail.rest:
         mail.moved = True
         book.touch(mail)
     if rest:
         post(book, mail.kind, about, mail.to, order=rest, word=mail.word, by_hand=mail.by_hand, after=mail)
+    return bool(rest)
+
+
+def _left(book: Book, mail: Mail) -> tuple[str, ...]:
+    """Return the channels to ask next: of an end those that do not tell of it; of a lost channel what there is now."""
+    anew = mail.lost and not mail.rest
+    left = ways(book.plan, mail.to) if anew else mail.rest
+    told = {mail.channel}
+    if mail.incident is not None and (anew or mail.kind == "recovery"):
+        told = {
+            one.channel
+            for one in book.mails.get(mail.incident, [])
+            if (one.kind, one.to, one.word) == (mail.kind, mail.to, mail.word) and not one.forgotten
+        }
+    return tuple(way for way in left if way not in told)
+
+
+def reroute(book: Book, outage: Outage) -> None:
+    """Let a page that waits for its next try on a channel that is gone take the way there is now."""
+    for mail in list(book.mails_of(outage)):
+        waits = mail.kind == "page" and mail.state == "pending" and mail.not_before > book.now
+        if not waits or mail.channel in ways(book.plan, mail.to, (mail.channel,)):
+            continue
+        known = (mail.lost, mail.rest)
+        mail.lost, mail.rest = (
+            True,
+            tuple(way for way in mail.rest if way in ways(book.plan, mail.to, (way,))),
+        )
+        if move_on(book, mail):
+            mail.state = "cancelled"
+            book.touch(mail)
+        else:
+            mail.lost, mail.rest = known
 
 
 def overdue(book: Book) -> None:

@@ -152,6 +152,8 @@ class Mail:
     attempts: int = 0
     tried: timedelta = timedelta(0)
     """How long those before it were tried in vain on that channel; once it is called off, with itself."""
+    lost: bool = False
+    """True where its channel reaches nobody any more."""
     moved: bool = False
     repeated: bool = False
     number: int = 0

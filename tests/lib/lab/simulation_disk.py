@@ -75,7 +75,8 @@ class Disk:
                 old[name] = new[name]
         if old["state"] == PENDING:  # attempts made from memory while the disk failed count
             old["attempts"] = max(old["attempts"], new["attempts"])
-        old["not_before"] = max(old["not_before"], new["not_before"])
+        if old["attempts"] == 0 or old["not_before"] < new["not_before"]:
+            old["not_before"] = new["not_before"]
         if old["state"] == PENDING and new["state"] not in ALIVE:
             old |= {name: new[name] for name in ("state", "reason", "detail")}
 
