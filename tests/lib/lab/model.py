@@ -20,6 +20,7 @@ from alerting.severity import Severity
 from lab import model_bundles, model_mail, model_mutes, model_outages, model_paging, model_tickets
 from lab.model_alarms import reads, sees
 from lab.model_duty import on_duty
+from lab.model_felt import feel
 from lab.model_records import Alarm, Book, Mail, No, Outage
 from probes.sample import Outcome, Sample
 
@@ -48,6 +49,7 @@ class Model:
         book.now, book.plan = now, plan
         book.touched, book.fresh = {}, []
         _HANDLERS[type(given)](self, given)
+        feel(book)
 
     def copy(self) -> Self:
         """Return an account of its own; what never changes is shared."""

@@ -191,6 +191,12 @@ class Book:
     mails: dict[str, list[Mail]] = field(default_factory=dict)
     """By incident, else by ticket; of those not closed, and what is alive."""
     numbers: dict[str, int] = field(default_factory=dict)
+    felt: dict[str, bool] = field(default_factory=dict)
+    """By incident, whether customers feel it now."""
+    grave: dict[str, bool] = field(default_factory=dict)
+    """By incident, whether it is as bad for them as to be announced."""
+    eased: dict[str, datetime] = field(default_factory=dict)
+    """By incident, when it last ceased to be so."""
     fresh: list[Mail] = field(default_factory=list)
     """What this input has added."""
     touched: dict[int, object] = field(default_factory=dict)

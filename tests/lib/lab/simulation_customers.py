@@ -14,9 +14,10 @@ from alerting.announcements.announcement import Announcement
 from alerting.inputs import Input, Publish, Reloaded, Resolve, Say, Tick
 from alerting.notification import Kind, Notification
 from alerting.plan import Audience, Plan
-from alerting.severity import Impact, Severity
+from alerting.severity import Severity
 from alerting.state import Changes
-from lab.model_records import Alarm, Book, Outage
+from lab.model_felt import felt_by, grave_of
+from lab.model_records import Book, Outage
 from lab.simulation_disk import Disk
 from lab.simulation_judge import Divergence
 from probes.sample import ErrorClass, Sample
@@ -48,12 +49,6 @@ class Customers:
 
     def __init__(self) -> None:
         self.stories: dict[str, Story] = {}
-        self.felt: dict[str, bool] = {}
-        """By incident, whether customers feel it now."""
-        self.grave: dict[str, bool] = {}
-        """By incident, whether it is as bad for them as to be announced."""
-        self.eased: dict[str, datetime] = {}
-        """By incident, when it last ceased to be so."""
         self.hit: dict[str, set[str]] = {}
         """By incident, every service that was ever down in it."""
         self.born: dict[str, int] = {}
@@ -66,7 +61,7 @@ class Customers:
         """Look at one decision."""
         if not self.plans or self.plans[-1] is not book.plan:
             self.plans.append(book.plan)
-        self._feel(book)
+        self._seen(book)
         if isinstance(given, Publish | Say):
             self._spoken(given)
         for record in changes.records if changes else ():
@@ -105,16 +100,11 @@ class Customers:
 
     # --- by whose leave, and when
 
-    def _feel(self, book: Book) -> None:
+    def _seen(self, book: Book) -> None:
         for outage in book.outages.values():
             self.born.setdefault(outage.id, len(self.plans))
-            grave = outage.active and bool(grave_of(book, outage))
             for alarm in grave_of(book, outage) if outage.active else ():
                 self.hit.setdefault(outage.id, set()).update(book.plan.checks[alarm.check].services)
-            if self.grave.get(outage.id) and not grave:
-                self.eased[outage.id] = book.now
-            self.grave[outage.id] = grave
-            self.felt[outage.id] = outage.active and bool(felt_by(book, outage))
 
     def _spoken(self, given: Publish | Say) -> None:
         story = self.stories.get(given.announcement)
@@ -165,9 +155,9 @@ class Customers:
         """By itself it is called over once recovery has held; by a person's word or a reload at once."""
         if isinstance(given, Say | Resolve | Reloaded) or story.spoken:
             return
-        if self.felt.get(story.incident):
+        if book.felt.get(story.incident):
             raise Divergence(f"{row.id} calls {story.incident} over while customers feel it")
-        since = self.eased.get(story.incident)
+        since = book.eased.get(story.incident)
         if since is None or book.now - since < book.plan.hold_recovery:
             raise Divergence(f"{row.id} calls {story.incident} over before recovery has held")
 
@@ -216,26 +206,6 @@ class Customers:
             story.incident == outage.id and any(channel in ("news", "feed") for channel in story.rows)
             for story in self.stories.values()
         )
-
-
-def felt_by(book: Book, outage: Outage) -> list[Alarm]:
-    """Return the alarms of an incident that customers feel."""
-    return [
-        alarm
-        for alarm in book.alarms_of(outage)
-        if alarm.threshold.impact is not Impact.NONE and _public(book, alarm)
-    ]
-
-
-def grave_of(book: Book, outage: Outage) -> list[Alarm]:
-    """Return those of them that are bad enough to be announced."""
-    return [alarm for alarm in felt_by(book, outage) if alarm.severity is Severity.CRITICAL]
-
-
-def _public(book: Book, alarm: Alarm) -> bool:
-    check = book.plan.checks.get(alarm.check)
-    names = check.services if check else ()
-    return any(book.plan.services[name].public for name in names if name in book.plan.services)
 
 
 def _channels(plan: Plan, audience: Audience) -> tuple[str, ...]:
