@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Final
 
 from alerting.desk import messages, next_channel, outward, self_test
@@ -14,6 +15,9 @@ from alerting.notification import Kind, Notification, NotificationState, Reason,
 
 _REPEATED: Final = (Kind.PAGE, Kind.RECOVERY, Kind.REMINDER, Kind.TICKET, Kind.HANDOVER)
 """Repeated once when nobody knows whether it arrived: silence is worse than a duplicate. Customers' words are held."""
+
+REST: Final = timedelta(seconds=10)
+"""What we died of sending more than once rests so long: should it be what kills us, all else has time to leave."""
 
 
 def received(draft: Draft, given: Received) -> str:
@@ -58,8 +62,11 @@ def _weigh(draft: Draft, row: Notification, receipt: Receipt) -> Receipt:
     """Decide what an outcome means: repeat what may be lost once, drop what is no longer wanted."""
     if row.state is NotificationState.CANCELLED and receipt.state is not NotificationState.ACCEPTED:
         return replace(receipt, state=NotificationState.CANCELLED, reason=row.reason, retry_at=None)
-    if receipt.state is NotificationState.AMBIGUOUS and row.kind in _REPEATED and not row.repeated:
-        receipt = replace(receipt, state=NotificationState.PENDING, retry_at=receipt.retry_at or draft.now)
+    # Our own death says nothing of the provider: it may have refused each time, and nobody heard of it.
+    died = receipt.reason is Reason.INTERRUPTED
+    if receipt.state is NotificationState.AMBIGUOUS and row.kind in _REPEATED and (died or not row.repeated):
+        again = receipt.retry_at or (draft.now + REST if row.repeated else draft.now)
+        receipt = replace(receipt, state=NotificationState.PENDING, retry_at=again)
     if receipt.state is NotificationState.PENDING and (receipt.retry_at or draft.now) >= row.not_after:
         return replace(receipt, state=NotificationState.EXPIRED, reason=Reason.TOO_LATE, retry_at=None)
     return receipt

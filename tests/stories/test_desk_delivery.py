@@ -377,3 +377,19 @@ def test_the_end_is_told_once_by_a_channel_that_tells_of_it_anyway():
     world.pass_(minutes=2)
     world.expects(Kind.RECOVERY, "li", by="mail")
     world.nothing_more()
+
+
+def test_a_page_that_our_own_deaths_cut_off_again_and_again_arrives_in_the_end():
+    """Nobody knows what the provider said: it may have refused each time."""
+    world = world_of(people=(person("li", "sms"),))
+    world.channels["sms"] = Manner.HANG
+    world.fails("web")
+    for _ in range(3):
+        world.restart()
+        world.pass_(seconds=11)
+        assert world.under_way
+    world.channels["sms"] = Manner.ACCEPT
+    world.restart(down_seconds=15)
+    world.pass_(seconds=15)
+    world.expects_page("li", by="sms")
+    world.nothing_more()

@@ -125,8 +125,9 @@ def booked(book: Book, mail: Mail, receipt: Receipt) -> None:
     mail.attempts = receipt.attempt
     if mail.state == "cancelled" and state != "accepted":
         state, again = "cancelled", None
-    elif unsure and not mail.repeated:
-        state, again = "pending", again or book.now  # once more: silence is worse than a duplicate
+    elif unsure and (not mail.repeated or receipt.reason is Reason.INTERRUPTED):
+        rest = timedelta(seconds=10 if mail.repeated else 0)
+        state, again = "pending", again or book.now + rest  # silence is worse than a duplicate
     if state == "pending" and (again or book.now) >= mail.not_after:
         state, again = "expired", None
     mail.lost = mail.lost if state == "cancelled" else receipt.reason is Reason.NO_ADDRESS
