@@ -119,15 +119,11 @@ class Promises:
                 return mark in {one[name] for one in ask(self.daemon, f"{path}?limit=5")["items"]}
 
     def left(self) -> Counter[str]:
-        """Count what is still there of all that was promised, by kind; the states of one ticket follow each other."""
+        """Count what is still there, by kind, of what was promised for long: acknowledgements run out by themselves."""
         known = {
             kind: {one[name] for one in everything(self.daemon, path)} for kind, (path, name) in LISTS.items()
         }
-        incidents = everything(self.daemon, "incidents")
-        known["acknowledgement"] = {one["id"] for one in incidents if by_api(one)}
-        held = {one["id"] for one in incidents if by_link(one)}
-        known["link"] = {link for link, incident in self._whose.items() if incident in held}
-        return Counter(kind for kind, mark in self.made if kind != "work" and mark in known[kind])
+        return Counter(kind for kind, mark in self.made if kind in LISTS and mark in known[kind])
 
 
 LISTS = {"silence": ("silences", "reason"), "report": ("tickets", "title")}
@@ -208,9 +204,8 @@ def test_what_was_answered_with_200_survives_a_kill_in_the_same_instant(
             daemon.start(within=120)
             if not promises.kept():
                 missing.append(promises.made[-1])
-        works = order.count("work")
-        left = promises.left()
-        there = sum(left.values()) + works - sum(kind == "work" for kind, _ in missing)
+        passing = sum(kind not in LISTS for kind in order) - sum(kind not in LISTS for kind, _ in missing)
+        there = sum(promises.left().values()) + passing
         figures.record(
             "kill -9 right after a 200", n=len(order), lost=len(order) - there, kept=f"{there}/{len(order)}"
         )
