@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from lab.tools import ROOT
+import monitor
+
+ROOT = Path(monitor.__file__).parents[1]
+"""Where the packages are that are tested: the checkout, or what a wheel has installed."""
 
 PACKAGES = ("probes", "alerting", "config", "monitor")
 MAKERS = ("create_task", "ensure_future")
