@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from alerting.oncall.acknowledgement import token
 from lab.checker import Acknowledged, Message, Rules, Verdict, check, messages
 from lab.world import Outage
 
@@ -207,3 +209,13 @@ def test_receipts_are_read_as_their_readers_would():
     assert (page.incidents, page.targets) == ({"INC-7"}, {"target-042"})
     assert (page.steps, page.marked, page.kind) == ({"INC-7": "2.1"}, True, "page")
     assert (notice.kind, notice.marked, notice.steps) == ("recovery", False, {})
+
+
+@pytest.mark.parametrize("opened_at", [None, datetime(2027, 1, 4, tzinfo=UTC)])
+def test_the_step_is_read_from_the_links_as_the_daemon_makes_them(opened_at: datetime | None):
+    link = f"https://status.shop.example/ack/{token(b'k' * 32, 'INC-7', 'li', '2.1', opened_at)}"
+    [one] = messages(
+        [{"at": 1.0, "service": "chat", "taken": True, "kind": "page", "text": f"INC-7\n{link}\n"}]
+    )
+
+    assert one.steps == {"INC-7": "2.1"}

@@ -128,18 +128,18 @@ def _message(one: Mapping[str, Any]) -> Message:
 
 
 def _claim(token: str) -> tuple[str, str] | None:
-    """Return (incident, step) of a link: behind the seal stand three fields, each led by its length."""
+    """Return (incident, step) of a link: behind the seal stand fields led by their lengths, the third is the step."""
     try:
         raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))[_SEAL:]
         fields, place = [], 0
         while place < len(raw):
             size = raw[place]
-            fields.append(raw[place + 1 : place + 1 + size].decode())
+            fields.append(raw[place + 1 : place + 1 + size])
             place += 1 + size
-        incident, _person, step = fields
+        incident, _person, step, *_opening = fields
+        return incident.decode(), step.decode()
     except (ValueError, IndexError):
         return None
-    return incident, step
 
 
 def check(
