@@ -127,14 +127,6 @@ def run(portions: list[list[str]], *, lanes: int, env: Mapping[str, str], within
     return failed
 
 
-def _keep(folder: Path, test: str, said: str) -> None:
-    """Write down what a test that failed had to say; its last lines are shown."""
-    folder.mkdir(exist_ok=True)
-    name = re.sub(r"[^\w-]+", "_", test.rpartition("/")[2])[:100]
-    (folder / f"{name}.txt").write_text(said, encoding="utf-8")
-    print("    " + "\n    ".join(said.splitlines()[-8:]), flush=True)
-
-
 def _keep(folder: Path, test: str, said: str, base: Path) -> None:
     """Write down what a test that failed had to say; its last lines are shown, its traces stay."""
     folder.mkdir(exist_ok=True)

@@ -188,8 +188,8 @@ BUGS: Final = (
         edits=(
             (
                 "alerting/desk/receipts.py",
-                "if receipt.state is NotificationState.AMBIGUOUS and row.kind in _REPEATED and (died or not row.repeated):",
-                "if receipt.state is NotificationState.AMBIGUOUS and row.kind is None and died:",
+                "if receipt.state is NotificationState.AMBIGUOUS and row.kind in _REPEATED and (died",
+                "if receipt.state is NotificationState.AMBIGUOUS and row.kind is None and (died",
             ),
         ),
         case=case("plain", words=("lose",)),
