@@ -26,6 +26,11 @@ class Check:
     retry_every: float
     fingerprint: str
 
+    @property
+    def host(self) -> str | None:
+        """Whom it asks; None for this machine."""
+        return self.probe.target
+
 
 HEARTBEAT: Final = "heartbeat"
 """The channel of the outward heartbeat; no other may have its name."""

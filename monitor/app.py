@@ -21,13 +21,13 @@ from monitor.clock import Clock
 from monitor.daemon import Vitals
 from monitor.delivery.delivery import Delivery
 from monitor.delivery.takeover import TakeOver
+from monitor.engine.runner import Attempt, Executors, Runner
+from monitor.engine.scheduler import Cancellable, Memory, Scheduler, in_tasks
 from monitor.landmark import Landmark, reached
 from monitor.pipeline import Pipeline
 from monitor.pulse import Pulse
 from monitor.reload import complaint_line, unchangeable
 from monitor.rounds import Rounds
-from monitor.runner import Executors, run_once
-from monitor.scheduler import Scheduler
 from monitor.selfwatch import SelfWatch
 from monitor.store.errors import StoreError
 from monitor.store.thread import StoreThread
@@ -51,7 +51,9 @@ class App:
         self.samples: Mapping[str, Sample] = self._samples
         self.vitals = Vitals(started_at=clock.now())
         self.executors = Executors()
+        self.runner = Runner(self.executors, clock)
         self.scheduler = Scheduler(self._take_turn, self.vitals)
+        self._beat = in_tasks(self._send_beat)
         self.pipeline = Pipeline(
             state=state,
             plan=config.plan,
@@ -146,20 +148,30 @@ class App:
         pulses = [Pulse.of(heartbeat)] if heartbeat is not None else []
         self.scheduler.watch({**self.config.checks, **{pulse.name: pulse for pulse in pulses}})
 
-    async def _take_turn(self, turn: Check | Pulse, memory: dict[str, object]) -> None:
-        if isinstance(turn, Check):
-            await self._run_check(turn, memory)
-            return
+    def _take_turn(self, turn: Check | Pulse, memory: Memory, done: Callable[[], None]) -> Cancellable | None:
+        return (
+            self._run_check(turn, memory, done) if isinstance(turn, Check) else self._beat(turn, memory, done)
+        )
+
+    async def _send_beat(self, _pulse: Pulse, _memory: Memory) -> None:
         try:
             await self.submit(Beat())
         except StoreError as problem:  # no beat, then: whoever waits for it outside shall notice
             log.warning("no heartbeat leaves: %s", problem)
 
-    async def _run_check(self, check: Check, memory: dict[str, object]) -> None:
-        sample = await run_once(check, self.executors, memory, self.clock)
-        self._last_run = asyncio.get_running_loop().time()
+    def _run_check(self, check: Check, memory: Memory, done: Callable[[], None]) -> Attempt:
+        def take(sample: Sample | None) -> None:
+            done()
+            if sample is not None:
+                self._take(check, sample)
+
+        return self.runner.start(check, memory, take)
+
+    def _take(self, check: Check, sample: Sample) -> None:
+        """Take what a run saw: remembered for whoever looks, and judged."""
+        self._last_run = self.runner.loop.time()
         watched = self.config.checks.get(check.name)
-        if watched is None or watched.fingerprint != check.fingerprint:
+        if watched is not check and (watched is None or watched.fingerprint != check.fingerprint):
             return  # a reload has taken it out, or made another of it: this says nothing of the new one
         self._samples[check.name] = sample
         try:

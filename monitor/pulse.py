@@ -16,6 +16,7 @@ class Pulse:
     every: float
     retry_every: float
     fingerprint: str
+    host: None = None
 
     @classmethod
     def of(cls, every: timedelta) -> Self:

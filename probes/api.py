@@ -10,7 +10,8 @@ the caller owns those. To fail means to raise:
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, ClassVar, Final, Protocol, TypeVar, runtime_checkable
@@ -84,14 +85,34 @@ class Run:
     offload: Offload
     resolve: Offload
     memory: dict[str, Any] = field(default_factory=dict)
-    lines: list[str] = field(default_factory=list)
+    _lines: list[tuple[float, str, tuple[object, ...]]] = field(default_factory=list)
     phases: dict[str, float] = field(default_factory=dict)
     started: float = field(default_factory=perf_counter)
+    _phase: str | None = None
+    _since: float = 0.0
 
-    def log(self, line: str) -> None:
-        """Add a line to the run's own account, stamped with the time since its start; bounded."""
-        if len(self.lines) < LOG_LINES:
-            self.lines.append(f"{perf_counter() - self.started:8.4f}s {line[:LOG_CHARACTERS]}")
+    def phase(self, name: str | None) -> None:
+        """Enter a phase, or none: the time since the last one was entered is that one's."""
+        now = perf_counter()
+        if self._phase is not None:
+            self.phases[self._phase] = self.phases.get(self._phase, 0.0) + now - self._since
+        self._phase, self._since = name, now
+
+    def log(self, line: str, *filling: object) -> None:
+        """Add a line to the run's own account, stamped with the time since its start; bounded.
+
+        `filling` is what its `{}` stand for: put in only when somebody reads it, as most accounts are never read.
+        """
+        if len(self._lines) < LOG_LINES:
+            self._lines.append((perf_counter() - self.started, line, filling))
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The account as people read it."""
+        return tuple(
+            f"{at:8.4f}s {(line.format(*filling) if filling else line)[:LOG_CHARACTERS]}"
+            for at, line, filling in self._lines
+        )
 
 
 @runtime_checkable
@@ -129,3 +150,19 @@ class Probe(Protocol):
 def no_url(kind: str, _url: str) -> dict[str, object]:
     """Refuse: the answer of `from_url` in a kind without schemes."""
     raise ValueError(f"no URL stands for probe {kind}")
+
+
+async def in_task(work: Coroutine[Any, Any, T]) -> T:
+    """Await `work` in a task of its own: for what wants one around itself. It is cancelled with whoever awaits it."""
+    task = asyncio.get_running_loop().create_task(work)
+    _tasks.add(task)
+    task.add_done_callback(_tasks.discard)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        task.cancel()
+        raise
+
+
+_tasks: Final[set[asyncio.Task[Any]]] = set()
+"""Kept until they end: a loop alone does not hold its tasks."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from probes.api import Metric, ProbeFailed, Reading, Run, no_url
+from probes.api import Metric, ProbeFailed, Reading, Run, in_task, no_url
 from probes.sample import ErrorClass
 from probes.units import Unit as Dimension
 
@@ -75,7 +75,7 @@ class Unit:
 
     async def probe(self, run: Run) -> Reading:
         """Ask `systemctl show`. Raises OSError, which is our own trouble, where there is no systemd to ask."""
-        properties = await _show(self.unit)
+        properties = await in_task(_show(self.unit))
         run.log(", ".join(f"{name} {properties.get(name, '?')}" for name in _PROPERTIES[:4]))
         return judge(self.unit, properties, now=time.clock_gettime(time.CLOCK_MONOTONIC))
 

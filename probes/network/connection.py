@@ -1,12 +1,11 @@
 """One TCP connection to one address, with or without TLS, on a non-blocking socket and the running loop.
 
-Sockets are driven by hand, not through the loop's transports: a fresh connection costs less than half, and the
-TCP and TLS handshakes can be timed apart.
+Sockets are driven by hand, not through the loop's transports: a fresh connection costs a quarter, and the TCP and
+TLS handshakes can be timed apart.
 """
 
 from __future__ import annotations
 
-import asyncio
 import enum
 import errno
 import ipaddress
@@ -15,12 +14,12 @@ import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from time import perf_counter
 from types import TracebackType
 from typing import Any, Final, Self
 
 from probes.api import ProbeFailed, Run
 from probes.network.address import is_address
+from probes.network.poller import Signal, poller
 from probes.network.tls import certificate_expires, describe
 from probes.sample import ErrorClass
 
@@ -64,41 +63,25 @@ class Address:
         return ip.ipv4_mapped or ip if isinstance(ip, ipaddress.IPv6Address) else ip
 
 
-class Phase:
-    """Adds the time spent inside to one phase of the run, also when it ends badly."""
-
-    __slots__ = ("_name", "_phases", "_started")
-
-    def __init__(self, run: Run, name: str) -> None:
-        self._phases, self._name = run.phases, name
-
-    def __enter__(self) -> None:
-        self._started = perf_counter()
-
-    def __exit__(self, *_: object) -> None:
-        spent = perf_counter() - self._started
-        self._phases[self._name] = self._phases.get(self._name, 0.0) + spent
-
-
 async def resolve(run: Run, host: str, port: int, family: Family) -> Address:
     """Return the one address to try. Raises ProbeFailed(DNS).
 
     The first answer counts, as the resolver sorts by what can be reached. Where both families may be used and
     the one tried last time did not connect, the next run tries the other, so that a dead IPv6 path is no outage.
     """
-    with Phase(run, "resolve"):
-        if is_address(host):
-            version = socket.AF_INET6 if ":" in host else socket.AF_INET
-            if family is not Family.ANY and _FAMILIES[family] is not version:
-                raise ProbeFailed(ErrorClass.DNS, f"cannot resolve {host}: it is no {family.value} address")
-            if "%" not in host:  # a zone's name needs the resolver to become a number
-                return Address(version, (host, port) if version is socket.AF_INET else (host, port, 0, 0))
-        try:
-            found = await run.resolve(socket.getaddrinfo, host, port, _FAMILIES[family], socket.SOCK_STREAM)
-        except socket.gaierror as failure:
-            if failure.errno in _OUR_DNS_FAULT:
-                raise
-            raise ProbeFailed(ErrorClass.DNS, f"cannot resolve {host}: {failure.strerror}") from failure
+    run.phase("resolve")
+    if is_address(host):
+        version = socket.AF_INET6 if ":" in host else socket.AF_INET
+        if family is not Family.ANY and _FAMILIES[family] is not version:
+            raise ProbeFailed(ErrorClass.DNS, f"cannot resolve {host}: it is no {family.value} address")
+        if "%" not in host:  # a zone's name needs the resolver to become a number
+            return Address(version, (host, port) if version is socket.AF_INET else (host, port, 0, 0))
+    try:
+        found = await run.resolve(socket.getaddrinfo, host, port, _FAMILIES[family], socket.SOCK_STREAM)
+    except socket.gaierror as failure:
+        if failure.errno in _OUR_DNS_FAULT:
+            raise
+        raise ProbeFailed(ErrorClass.DNS, f"cannot resolve {host}: {failure.strerror}") from failure
     addresses = [Address(entry[0], entry[4]) for entry in found]
     if not addresses:
         raise ProbeFailed(ErrorClass.DNS, f"cannot resolve {host}: no {family.value} address")
@@ -109,19 +92,20 @@ async def resolve(run: Run, host: str, port: int, family: Family) -> Address:
     if any(address.family is not chosen.family for address in addresses):
         others = (socket.AF_INET6, socket.AF_INET)
         run.memory["family"] = others[0] if chosen.family is others[1] else others[1]
-    run.log(f"{host} resolved to {len(addresses)} addresses, trying {chosen}")
+    run.log("{} resolved to {} addresses, trying {}", host, len(addresses), chosen)
     return chosen
 
 
 class Connection:
     """An open connection. Use it in a `with` block: whatever happens, also cancellation, closes it at once."""
 
-    __slots__ = ("_loop", "_socket", "name")
+    __slots__ = ("_poller", "_signal", "_socket", "name")
 
     def __init__(self, address: Address, name: str) -> None:
         """Make a socket for `address`; `name` is what messages call the target."""
         self.name = name
-        self._loop = asyncio.get_running_loop()
+        self._poller = poller()
+        self._signal: Signal | None = None
         self._socket = socket.socket(address.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
 
     def __enter__(self) -> Self:
@@ -134,16 +118,19 @@ class Connection:
 
     def close(self) -> None:
         """Close without ceremony: a probe owes its target no farewell."""
+        if self._signal is not None:
+            self._poller.forget(self._socket.fileno())
+            self._signal = None
         self._socket.close()
 
     async def connect(self, run: Run, address: Address) -> None:
         """Open the connection. Raises ProbeFailed(CONNECT), or TIMEOUT when the system gave up waiting."""
-        with Phase(run, "connect"):
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            code = self._socket.connect_ex(address.sockaddr)
-            if code == errno.EINPROGRESS:
-                await self._until(self._loop.add_writer, self._loop.remove_writer)
-                code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        run.phase("connect")
+        code = self._socket.connect_ex(address.sockaddr)
+        self._signal = self._poller.add(self._socket.fileno())
+        if code == errno.EINPROGRESS:
+            await self._signal
+            code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code == 0:
             run.memory["family"] = address.family
             return
@@ -157,41 +144,42 @@ class Connection:
 
     async def start_tls(self, run: Run, context: ssl.SSLContext, server_name: str) -> None:
         """Shake hands over TLS, a full handshake each time. Raises ProbeFailed(TLS)."""
-        with Phase(run, "tls"):
-            try:
-                self._socket.getpeername()  # once the other side has broken it off, wrapping would leak the socket
-                secured = context.wrap_socket(
-                    self._socket, do_handshake_on_connect=False, server_hostname=server_name
-                )
-                self._socket = secured
-                await self._attempt(secured.do_handshake, writing=False)
-            except OSError as failure:
-                raise ProbeFailed(
-                    ErrorClass.TLS, f"cannot speak TLS with {self.name}: {describe(failure)}"
-                ) from failure
-        run.log(f"TLS agreed: {secured.version()}")
+        run.phase("tls")
+        try:
+            self._socket.getpeername()  # once the other side has broken it off, wrapping would leak the socket
+            secured = context.wrap_socket(
+                self._socket, do_handshake_on_connect=False, server_hostname=server_name
+            )
+            self._socket = secured
+            await self._attempt(secured.do_handshake)
+        except OSError as failure:
+            raise ProbeFailed(
+                ErrorClass.TLS, f"cannot speak TLS with {self.name}: {describe(failure)}"
+            ) from failure
+        run.phase(None)
+        run.log("TLS agreed: {}", secured.version())
 
     async def send(self, data: bytes) -> None:
         """Send all of `data`. Raises ProbeFailed(PROTOCOL) when the other side no longer listens."""
         left = memoryview(data)
         while left:
-            left = left[await self._guarded(self._socket.send, left, writing=True) :]
+            left = left[await self._guarded(self._socket.send, left) :]
 
     async def receive(self) -> bytes:
         """Return what has arrived, at least one byte; nothing once the other side has closed.
 
         Raises ProbeFailed(PROTOCOL) when the connection breaks, TLS when it breaks by TLS.
         """
-        data: bytes = await self._guarded(self._socket.recv, RECEIVE_BYTES, writing=False)
+        data: bytes = await self._guarded(self._socket.recv, RECEIVE_BYTES)
         return data
 
     def certificate_expires(self) -> float | None:
         """Return when the first certificate of the chain ends, in seconds since the epoch; None without TLS."""
         return certificate_expires(self._socket) if isinstance(self._socket, ssl.SSLSocket) else None
 
-    async def _guarded(self, operation: Callable[..., Any], argument: object, *, writing: bool) -> Any:
+    async def _guarded(self, operation: Callable[..., Any], argument: object) -> Any:
         try:
-            return await self._attempt(operation, argument, writing=writing)
+            return await self._attempt(operation, argument)
         except (
             ssl.SSLError
         ) as failure:  # such as a server that wants a certificate of ours: it says so only now
@@ -205,31 +193,12 @@ class Connection:
                 ErrorClass.PROTOCOL, f"cannot talk to {self.name}: {failure.strerror or 'connection broken'}"
             ) from failure
 
-    async def _attempt(self, operation: Callable[..., Any], *arguments: object, writing: bool) -> Any:
-        loop = self._loop
+    async def _attempt(self, operation: Callable[..., Any], *arguments: object) -> Any:
+        signal = self._signal
+        if signal is None:
+            raise RuntimeError("cannot talk before the connection is open")
         while True:
             try:
                 return operation(*arguments)
-            except BlockingIOError:
-                wait_to_write = writing
-            except ssl.SSLWantReadError:
-                wait_to_write = False
-            except ssl.SSLWantWriteError:
-                wait_to_write = True
-            if wait_to_write:
-                await self._until(loop.add_writer, loop.remove_writer)
-            else:
-                await self._until(loop.add_reader, loop.remove_reader)
-
-    async def _until(self, watch: Callable[..., Any], unwatch: Callable[[int], Any]) -> None:
-        ready, descriptor = self._loop.create_future(), self._socket.fileno()
-        watch(descriptor, _wake, ready)
-        try:
-            await ready
-        finally:
-            unwatch(descriptor)
-
-
-def _wake(ready: asyncio.Future[None]) -> None:
-    if not ready.done():
-        ready.set_result(None)
+            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                await signal

@@ -162,29 +162,31 @@ class Http:
         values: dict[str, float] = {}
         came_from: Address | None = None
         for followed in range(_HOPS + 1):
-            name = f"{ask.url.host}:{ask.url.port}"
+            name = ask.name
             address = await resolve(run, ask.url.host, ask.url.port, self.family)
             if came_from is not None:
                 check_inward(came_from, address, name)
             came_from = address
             answer = await self._ask(ask, address, run, values)
-            values |= {"redirects": float(followed), "duration_seconds": perf_counter() - started}
-            values |= {"status_code": float(answer.status), "http_version": answer.version}
-            run.log(f"{ask.method} {ask.url} answers {answer.status} with {len(answer.body)} bytes")
+            values["redirects"] = float(followed)
+            values["duration_seconds"] = perf_counter() - started
+            values["status_code"] = float(answer.status)
+            values["http_version"] = answer.version
+            run.log("{} {} answers {} with {} bytes", ask.method, ask.url, answer.status, len(answer.body))
             try:
                 following = self._follow(ask, answer, followed, name)
                 if following is None:
                     return self._judge(answer, values, name, run)
             except ProbeFailed as failure:
                 raise self._with_evidence(failure, answer, values, run) from failure
-            run.log(f"redirected to {following.url}")
+            run.log("redirected to {}", following.url)
             ask = following
         raise AssertionError("redirects are bounded by __post_init__")
 
     async def _ask(self, ask: _Ask, address: Address, run: Run, values: dict[str, float]) -> Answer:
         secure = ask.url.scheme == "https"
         context = await trust(run, verify=self.verify, ca=self.ca) if secure else None
-        with Connection(address, f"{ask.url.host}:{ask.url.port}") as connection:
+        with Connection(address, ask.name) as connection:
             await connection.connect(run, address)
             values["tls"] = float(secure)
             values.pop("certificate_expires_seconds", None)
@@ -194,18 +196,15 @@ class Http:
                 if expires is not None:
                     values["certificate_expires_seconds"] = expires - time.time()
             try:
-                return await exchange(connection, ask.write(), method=ask.method, run=run)
+                return await exchange(connection, ask.written, method=ask.method, run=run)
             except ProbeFailed as failure:
                 raise ProbeFailed(failure.error, failure.message, reading=Reading(values=values)) from failure
 
     def _follow(self, ask: _Ask, answer: Answer, followed: int, name: str) -> _Ask | None:
+        if answer.status not in _REDIRECTS or self.redirects == 0 or self.expect.allows(answer.status):
+            return None
         location = answer.header("location")
-        if (
-            answer.status not in _REDIRECTS
-            or not location
-            or self.redirects == 0
-            or self.expect.allows(answer.status)
-        ):
+        if not location:
             return None
         if followed >= self.redirects:
             raise ProbeFailed(
@@ -227,7 +226,7 @@ class Http:
         body, whole = (b"", True) if self.method == "HEAD" else unpack(answer, name)
         values["body_bytes"] = float(len(body))
         if not whole:
-            run.log(f"stopped reading after {len(body)} bytes of the body")
+            run.log("stopped reading after {} bytes of the body", len(body))
         self.expect.judge(answer, body, whole=whole, seconds=values["duration_seconds"], name=name)
         return Reading(values=values, phases=run.phases)
 
@@ -275,9 +274,17 @@ class _Ask:
     method: str
     headers: tuple[tuple[str, str], ...] = field(repr=False)
     body: bytes = field(repr=False)
+    name: str = field(init=False)
+    """What messages call the target."""
+    written: bytes = field(init=False, repr=False)
+    """The request as it goes over the wire."""
 
-    def write(self) -> bytes:
-        """Return the request as it goes over the wire."""
+    def __post_init__(self) -> None:
+        """Work out once what is the same in every run."""
+        object.__setattr__(self, "name", f"{self.url.host}:{self.url.port}")
+        object.__setattr__(self, "written", self._write())
+
+    def _write(self) -> bytes:
         headers = [*self.headers, ("Connection", "close")]
         if not any(name.lower() == "host" for name, _ in headers):
             headers.insert(0, ("Host", self.url.authority))

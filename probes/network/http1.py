@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import httptools
 
 from probes.api import ProbeFailed, Run
-from probes.network.connection import Connection, Phase
+from probes.network.connection import Connection
 from probes.sample import ErrorClass
 
 HEAD_BYTES: Final = 65536
@@ -23,18 +23,22 @@ _BODILESS: Final = frozenset({204, 304})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """One answer. `body` is as it came over the wire, cut after `BODY_BYTES`; `whole` tells if that is all."""
+    """One answer. `body` is as it came over the wire, cut after `BODY_BYTES`; `whole` tells if that is all.
+
+    `fields` are its headers, their names in lower case.
+    """
 
     status: int
     version: float
-    headers: tuple[tuple[str, str], ...]
+    fields: Sequence[tuple[bytes, bytes]]
     body: bytes = field(repr=False)
     whole: bool
 
     def header(self, name: str) -> str | None:
         """Return the value of a header (name in lower case), several joined by a comma; None when absent."""
-        values = [value for known, value in self.headers if known == name]
-        return ", ".join(values) if values else None
+        wanted = name.encode("latin-1")
+        values = [value for known, value in self.fields if known == wanted]
+        return b", ".join(values).decode("latin-1") if values else None
 
 
 def write_request(method: str, path: str, headers: Iterable[tuple[str, str]], body: bytes) -> bytes:
@@ -46,13 +50,14 @@ def write_request(method: str, path: str, headers: Iterable[tuple[str, str]], bo
 async def exchange(connection: Connection, request: bytes, *, method: str, run: Run) -> Answer:
     """Send a request and read its answer, no more than the limits allow. Raises ProbeFailed."""
     reader = _Reader(bodiless=method == "HEAD", name=connection.name)
-    with Phase(run, "processing"):
-        await _send(connection, request, run)
+    run.phase("processing")
+    await _send(connection, request, run)
+    data = await connection.receive()
+    run.phase("transfer")
+    while not reader.feed(data):
+        await asyncio.sleep(0)  # a server that sends faster than we read must not keep the loop to itself
         data = await connection.receive()
-    with Phase(run, "transfer"):
-        while not reader.feed(data):
-            await asyncio.sleep(0)  # a server that sends faster than we read must not keep the loop to itself
-            data = await connection.receive()
+    run.phase(None)
     return reader.answer()
 
 
@@ -61,7 +66,7 @@ async def _send(connection: Connection, request: bytes, run: Run) -> None:
         await connection.send(request)
     except ProbeFailed as failure:
         # A server may refuse a request before it has read it all, and its answer says why.
-        run.log(f"{failure.message}; reading the answer all the same")
+        run.log("{}; reading the answer all the same", failure.message)
 
 
 class _Reader:
@@ -122,16 +127,14 @@ class _Reader:
         return Answer(
             status=self._status,
             version=version,
-            headers=tuple(
-                (name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in self._headers
-            ),
-            body=bytes(self._body[:BODY_BYTES]),
+            fields=self._headers,
+            body=bytes(self._body) if len(self._body) <= BODY_BYTES else bytes(self._body[:BODY_BYTES]),
             whole=self._complete,
         )
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._head:
-            self._headers.append((name, value))
+            self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         if self._complete:
@@ -156,7 +159,7 @@ class _Reader:
             raise self._failed(
                 "it closed the connection " + ("within the headers" if self._read else "without an answer")
             )
-        names = {name.lower(): value for name, value in self._headers}
+        names = dict(self._headers)
         coding = names.get(b"transfer-encoding", b"").lower().rpartition(b",")[2].strip()
         if coding == b"chunked":
             raise self._failed("it closed the connection before the last chunk")

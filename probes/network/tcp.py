@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from time import perf_counter
 from typing import ClassVar, Final
 
 from probes.api import Metric, ProbeFailed, Reading, Run
@@ -88,18 +87,21 @@ class Tcp:
         values: dict[str, float] = {}
         with Connection(address, name) as connection:
             await connection.connect(run, address)
+            run.phase(None)
             values["connect_seconds"] = run.phases["connect"]
             if context is not None:
                 await connection.start_tls(run, context, self.target.partition("%")[0])
                 expires = connection.certificate_expires()
                 if expires is not None:
                     values["certificate_expires_seconds"] = expires - time.time()
-            asked = perf_counter()
+            if self.expect is not None:
+                run.phase("processing")
             if self.send is not None:
                 await connection.send(self.send.encode("utf-8", "replace"))
             if self.expect is not None:
                 await _await_text(connection, self.expect.encode("utf-8", "replace"), Reading(values=values))
-                values["answer_seconds"] = run.phases["processing"] = perf_counter() - asked
+                run.phase(None)
+                values["answer_seconds"] = run.phases["processing"]
         return Reading(values=values, phases=run.phases)
 
 

@@ -116,7 +116,7 @@ def _name(url: str) -> str:
 
 async def _observe(check: Check, between: float) -> Sample:
     """Run the check; once more when the first run left something to take a difference from."""
-    from monitor.runner import Executors, run_once
+    from monitor.engine.runner import Executors, run_once
 
     memory: dict[str, Any] = {}
     with Executors() as executors:

@@ -37,6 +37,8 @@ async def look(probe: Probe, run: Run, *, within: float = 10.0) -> Reading | Pro
             return await probe.probe(run)
     except (ProbeFailed, TimeoutError) as failure:
         return failure
+    finally:
+        run.phase(None)
 
 
 def observe(probe: Probe, *, times: int = 1, memory: dict[str, Any] | None = None) -> Reading:

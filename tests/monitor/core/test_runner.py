@@ -12,7 +12,7 @@ import pytest
 
 from lab.core_parts import check, for_ever
 from lab.core_virtual import clock, virtually
-from monitor.runner import HOST_THREADS, LEFT_BEHIND, Executors, run_once
+from monitor.engine.runner import HOST_THREADS, LEFT_BEHIND, Executors, run_once
 from probes.api import ProbeFailed, Reading, Run
 from probes.sample import ErrorClass, Outcome, Sample
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from lab.core_parts import check, for_ever
 from lab.core_virtual import START, settle, virtually, wait_for
 from monitor.daemon import Vitals
-from monitor.scheduler import IN_FLIGHT, QUANTUM, SETTLE, Scheduler, _phase
+from monitor.engine.scheduler import IN_FLIGHT, QUANTUM, SETTLE, Scheduler, _phase, in_tasks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -58,7 +58,7 @@ class Runs:
 async def scheduled(
     runs: Runs, checks: Mapping[str, Check], vitals: Vitals | None = None
 ) -> AsyncIterator[Scheduler]:
-    scheduler = Scheduler(runs.start, vitals or Vitals(started_at=START))
+    scheduler = Scheduler(in_tasks(runs.start), vitals or Vitals(started_at=START))
     scheduler.watch(checks)
     running = asyncio.create_task(scheduler.run())
     try:
@@ -92,7 +92,7 @@ def test_first_runs_are_spread_over_the_interval() -> None:
 
 def test_the_phase_is_the_same_in_every_process() -> None:
     names = ["home", "数据库", "a" * 200]
-    program = f"from monitor.scheduler import _phase; print([_phase(name) for name in {names!r}])"
+    program = f"from monitor.engine.scheduler import _phase; print([_phase(name) for name in {names!r}])"
     for seed in ("0", "1"):
         told = subprocess.run(
             [sys.executable, "-c", program],
@@ -307,7 +307,7 @@ def test_what_goes_wrong_in_one_run_stops_no_other_check(caplog: pytest.LogCaptu
             if one.name == "poison":
                 raise ValueError("evaluation broke")
 
-        scheduler = Scheduler(start, Vitals(started_at=START))
+        scheduler = Scheduler(in_tasks(start), Vitals(started_at=START))
         scheduler.watch(named(check("poison"), check("home")))
         running = asyncio.create_task(scheduler.run())
         await asyncio.sleep(50)
