@@ -43,10 +43,11 @@ def tell(
     """
     channel, rest = order[0], order[1:]
     incident = about if isinstance(about, Incident) else None
+    began = incident.began if incident else about.opened_at
     row = Notification(
         id=draft.number("N"),
         kind=kind,
-        dedup_key=dedup_key(about.opened_at, about.id, kind.value, step, to, channel),
+        dedup_key=dedup_key(began, about.id, kind.value, step, to, channel),
         channel=channel,
         to=to,
         by=rest,

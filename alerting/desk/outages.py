@@ -217,6 +217,7 @@ def _reopen(draft: Draft, incident: Incident, alert: Alert, group: Group) -> str
             services=tuple(sorted({*incident.services, *group.services})),
             alerts=incident.naming(alert.id),
             opening=incident.opening + 1,
+            reopened_at=draft.now,
             first_round=paging.next_round(draft, incident),
             acknowledgement=None,
             resolved_at=None,

@@ -84,6 +84,7 @@ class Incident:
     acknowledgement: Acknowledgement | None = None
     quiet: str = ""
     opening: int = 1
+    reopened_at: datetime | None = None
     first_round: int = 1
     """The round of paging with which this opening began: links of earlier rounds were sent of an earlier opening."""
     recovering_at: datetime | None = None
@@ -92,6 +93,11 @@ class Incident:
     reason: EndReason | None = None
     ticket: str | None = None
     announcement: str | None = None
+
+    @property
+    def began(self) -> datetime:
+        """When this opening began: relapses of one number are told apart by it, also where one was forgotten."""
+        return self.reopened_at or self.opened_at
 
     def sent(self, step: str) -> bool:
         """Tell whether a page of that step ("round.step") was sent in this opening, or may have been."""

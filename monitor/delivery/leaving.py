@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from alerting.notification import Notification, Reason
 from monitor.delivery.marks import name_of
+
+MARKED_ALONE: Final = 100
+"""Rows of a collection sent from memory that get marks of their own: there are only so many slots."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -40,10 +44,12 @@ class Leaving:
         return key_of(self.rows)
 
     @property
-    def name(self) -> str:
-        """What its mark goes by."""
+    def names(self) -> tuple[str, ...]:
+        """What its marks go by. Sent from memory, each row has one of its own: it may come back in other company."""
         left = self.left
-        return name_of(left[0], bundled=len(left) > 1)
+        together = name_of(left[0], bundled=len(left) > 1)
+        alone = (name_of(row) for row in left) if self.remembered and 1 < len(left) <= MARKED_ALONE else ()
+        return (together, *alone)
 
     def adopt(self, claimed: Notification) -> None:
         """Have the attempt under way be the one that the store has just begun to count."""

@@ -35,7 +35,7 @@ SIZE: Final = SLOT * (SLOTS + 1)
 NAME_BYTES: Final = 40
 BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 
-_MAGIC: Final = b"nbmarks2"
+_MAGIC: Final = b"nbmarks3"
 _HEAD: Final = struct.Struct("<8s40sB")  # magic, boot id, whether marks are missing
 _BODY: Final = struct.Struct("<IB40s")  # attempt, whether it was only remembered, name
 _SUM: Final = struct.Struct("<I")
@@ -79,6 +79,10 @@ class Found:
         of_bundle = bundle.attempt if bundle is not None and bundle.remembered else 0
         return max(row.attempts, own.attempt if own is not None else 0, of_bundle)
 
+    def told_of(self, row: Notification) -> bool:
+        """Tell of a message decided since whether the same one may have left from memory, unrecorded, before."""
+        return any(mark is not None and mark.remembered for mark in self._of(row))
+
     def _of(self, row: Notification) -> tuple[Mark | None, Mark | None]:
         bundle = self.marks.get(name_of(row, bundled=True)) if row.bundle else None
         return self.marks.get(name_of(row)), bundle
@@ -89,13 +93,15 @@ _CLAIMED: Final = (NotificationState.SENDING, NotificationState.CANCELLED)
 
 
 def name_of(row: Notification, *, bundled: bool = False) -> str:
-    """Return what the message of a row goes by when it leaves alone, or (`bundled`) with others: see `together`."""
+    """Return what the message of a row goes by when it leaves alone, or (`bundled`) with others: see `together`.
+
+    Alone it is its key and not its number: what was never recorded may be decided anew under another.
+    """
     alike = (row.bundle, row.channel, row.to or "", row.kind.value, str(row.repeated), row.left_as)
-    name = "\n".join(alike) if bundled else row.id
-    plain = name.encode("utf-8", "replace")
-    return (
-        name if len(plain) <= NAME_BYTES and not bundled else hashlib.sha256(plain).hexdigest()[:NAME_BYTES]
-    )
+    plain = ("\n".join(alike) if bundled else row.dedup_key).encode("utf-8", "replace")
+    if len(plain) <= NAME_BYTES and not bundled:
+        return row.dedup_key
+    return hashlib.sha256(plain).hexdigest()[:NAME_BYTES]
 
 
 @dataclass(slots=True)

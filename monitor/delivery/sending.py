@@ -142,7 +142,9 @@ class Sender:
             return None
 
     def _compose(self, leaving: Leaving, now: datetime) -> Message | None:
-        rows, plan, remembered = leaving.left, self._world.config.plan, leaving.remembered
+        plan, remembered, found = self._world.config.plan, leaving.remembered, self._marks.found
+        # A process before us may have sent it while the store failed, and died before it was recorded.
+        rows = tuple(replace(row, repeated=True) if found.told_of(row) else row for row in leaving.left)
         try:
             return compose_many(rows, plan, self._world.ack_key, now, remembered=remembered)
         except Exception:
@@ -218,9 +220,10 @@ class Sender:
 
         def mark() -> None:
             with self._noted():
-                leaving.marks.append(leaving.name)
                 latest = max(row.attempts for row in leaving.left)
-                self._marks.mark(leaving.name, latest, remembered=leaving.remembered)
+                for name in leaving.names:
+                    leaving.marks.append(name)
+                    self._marks.mark(name, latest, remembered=leaving.remembered)
                 reached(Landmark.SEND_MARKED, first.kind.value)
             if self._marks.stuck and first.kind is not Kind.PAGE:
                 raise DeliveryError("cannot note that it may have left", reason=Reason.INTERNAL)

@@ -1,8 +1,8 @@
 """A provider takes a message and never says so: it is sent once more, marked, and then no more; to customers never.
 
 Nobody can know whether a person has read it. So no message has no receipt at the provider, none has more than two,
-and the second owns up to it. Words to customers are held for a person to decide instead. A kill -9 in between
-changes nothing of that.
+and the second owns up to it. Words to customers are held for a person to decide instead. A kill -9 in between adds at
+most what was being sent at that moment: the provider may just as well have refused it, and nobody heard of that.
 """
 
 from __future__ import annotations
@@ -31,12 +31,14 @@ people: {{{people}}}
 escalations: {{urgent: [{{page: [{everybody}]}}, {{repeat: 24h}}]}}
 paging: {{bundle: off}}
 channels:
-  hook: {{notifier: webhook, url: "http://127.0.0.1:{pager}/{{address}}", timeout: {timeout}, parallel: 50}}
+  hook: {{notifier: webhook, url: "http://127.0.0.1:{pager}/{{address}}", timeout: {timeout}, parallel: {parallel}}}
   mail: {{notifier: smtp, host: 127.0.0.1, port: {mail}, security: none, from: nb@example.com,
-         timeout: {timeout}, parallel: 50}}
+         timeout: {timeout}, parallel: {parallel}}}
   customers: {{notifier: webhook, url: "http://127.0.0.1:{customers}/", audience: everyone, timeout: {timeout}}}
 """
 
+PARALLEL: Final = 50
+"""Sends at once by each of the two channels."""
 SILENCE: Final = {"swallow": 1.0}
 ALL_WAYS: Final = {"swallow": 4.0, "rst": 2.0, "answer-rst": 2.0, "drip": 1.0, "cut:9": 1.0, "garbage": 1.0}
 BY_MAIL: Final = {"swallow": 4.0, "rst": 2.0, "answer-rst": 2.0, "drip": 1.0}
@@ -56,6 +58,7 @@ def configured(world: World, people: int, here: Providers, there: Providers) -> 
         ),
         everybody=", ".join(names),
         pager=here.ports["pager"], mail=here.ports["mail"], customers=there.ports["pager"], timeout="1s",
+        parallel=PARALLEL,
     )  # fmt: skip
 
 
@@ -130,14 +133,16 @@ def tell(story: Story, home: Path, dice: Random, figures: Any) -> None:
     held = Counter(one.key for one in customers)
     figures.record(
         "the provider takes it and never answers", n=len(pages), lost=receipts[0],
-        duplicates=receipts[2], kills=kills, receipts={str(many): count for many, count in sorted(receipts.items())},
+        kills=kills,
+        duplicates=sum((many - 1) * count for many, count in receipts.items() if many),
+        receipts={str(many): count for many, count in sorted(receipts.items())},
         customers={str(many): count for many, count in sorted(Counter(held[key] for key in words).items())},
     )  # fmt: skip
     assert len(pages) == targets * people
-    assert set(receipts) <= {1, 2}, {key: found for key, found in marks.items() if len(found) > 2}
-    assert not [key for key in pages if len(marks[key]) == 2 and not marks[key][1]], (
-        f"a repeat without {MARK!r}"
-    )
+    assert not receipts[0]
+    assert max(receipts) <= 2 + kills, {key: found for key, found in marks.items() if len(found) > 2 + kills}
+    assert sum((many - 2) * count for many, count in receipts.items() if many > 2) <= kills * 2 * PARALLEL
+    assert not [key for key in pages if not all(marks[key][1:])], f"a repeat without {MARK!r}"
     if not kills:
         assert receipts == {2: len(pages)}
         assert not any(first for first, _ in marks.values()), "marked although it was the first"

@@ -238,6 +238,7 @@ class Model:
                         retry_at=self.book.now if state is NotificationState.PENDING else None,
                     )
                     model_mail.booked(self.book, mail, receipt)
+                    mail.attempts = max(mail.attempts, given.tried.get(name, 0))
 
     def reloaded(self, _given: inputs.Reloaded) -> None:
         """Another plan is in force: what is no longer watched ends, and was not seen to recover."""

@@ -147,7 +147,7 @@ class Process:
         """Begin from what is on the disk. `known` is shown the state before anything is decided."""
         stage = self.stage
         self.state = stage.core.load(stage.disk, stage.now(), Random(f"{stage.seed}/{stage.ms}"))
-        self._found = found
+        self._found = self.delivery.found = found
         interrupted = left_by(stage.disk.sending(), self.state, found)
         known(self.state)
         if interrupted.notifications or interrupted.unsent:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
 from typing import Final, Protocol, cast
@@ -16,7 +16,7 @@ from lab.simulation_script import Manner, Point
 from lab.simulation_stage import Stage
 from monitor.delivery.backoff import wait
 from monitor.delivery.leaving import together
-from monitor.delivery.marks import Mark, name_of
+from monitor.delivery.marks import Found, Mark, name_of
 
 LOOK_AGAIN: Final = 1000
 """Milliseconds between two looks at what is remembered while the disk fails."""
@@ -53,8 +53,8 @@ class Flight:
 
     rows: list[Notification]
     remembered: bool
-    marked: str = ""
-    """The name of its mark."""
+    marks: dict[str, Mark] = field(default_factory=dict)
+    """By name."""
 
 
 class Life(Protocol):
@@ -78,6 +78,8 @@ class Delivery:
         self.stage = stage
         self.flights: list[Flight] = []
         self.marks: dict[str, Mark] = {}
+        self.found = Found()
+        """What whoever came before us had left."""
         self._process = process
         self._looks_at: int | None = None
 
@@ -204,25 +206,27 @@ class Delivery:
 
     def _mark(self, flight: Flight) -> None:
         first = flight.rows[0]
-        flight.marked = name_of(first, bundled=len(flight.rows) > 1)
-        self.marks[flight.marked] = Mark(
-            attempt=max(row.attempts for row in flight.rows), remembered=flight.remembered
-        )
+        together = name_of(first, bundled=len(flight.rows) > 1)
+        alone = [name_of(row) for row in flight.rows] if flight.remembered else []
+        mark = Mark(attempt=max(row.attempts for row in flight.rows), remembered=flight.remembered)
+        flight.marks = dict.fromkeys((together, *alone), mark)
+        self.marks |= flight.marks
         self.stage.passing(Point.MARKED)
 
     def _taken(self, flight: Flight) -> None:
-        self.stage.taken(flight.rows)
+        told = self.found.told_of
+        self.stage.taken([replace(row, repeated=True) if told(row) else row for row in flight.rows])
         self.stage.passing(Point.TAKEN)
 
     def _ended(self, flight: Flight, manner: Manner) -> None:
         self.flights.remove(flight)
         state, reason = _OUTCOMES[manner]
         wish = timedelta(minutes=2) if manner is Manner.MUCH_LATER else None
-        mark = self.marks.get(flight.marked)
 
         def clear() -> None:
-            if mark is not None and self.marks.get(flight.marked) is mark:
-                del self.marks[flight.marked]
+            for name, mark in flight.marks.items():
+                if self.marks.get(name) is mark:
+                    del self.marks[name]
 
         for row in flight.rows:
             again = None

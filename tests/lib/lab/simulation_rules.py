@@ -86,12 +86,14 @@ class Rules:
     def died(self, lost: list[Any], *, power: bool) -> None:
         """The process has died, and with it what it had not recorded yet: nothing that somebody was promised.
 
-        Of what it sent from memory while the disk failed nothing is known where the power failed too.
+        Of what it sent from memory while the disk failed nothing is known where the power failed too: neither what
+        came of it, nor that it ever was.
         """
-        receipts = [given.receipt.notification for given in lost if isinstance(given, Received)]
-        self._doubts(receipts)
+        unknown = [given.receipt.notification for given in lost if isinstance(given, Received)]
         if power:
-            self.forgotten |= {self.keys[number] for number in receipts if number in self.keys}
+            unknown += [number for number in self.keys if not self.world.disk.has(number)]
+            self.forgotten |= {self.keys[number] for number in unknown if number in self.keys}
+        self._doubts(unknown)
         broken = [given for given in lost if any(given is one for one in self.promised)]
         if broken:
             raise Divergence(f"answered, and lost: {broken}")

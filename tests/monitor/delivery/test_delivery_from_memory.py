@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
 from alerting.notification import Kind, Reason
 from alerting.notifiers.api import Accepted, Message, Progress
 from lab.core_outbox import ACCEPTED, due, failing, providers, queue
-from lab.core_virtual import virtually
+from lab.core_virtual import VirtualClock, virtually
 from lab.core_world import Core, core, passes, until, within
+from monitor.store.errors import StoreError
 from probes.sample import Outcome
 
 
@@ -112,6 +114,37 @@ def test_a_page_sent_from_memory_before_a_crash_is_called_a_repeat(tmp_path: Pat
         async with core(tmp_path) as here:
             await until(lambda: here.providers["sms"].took, within=30)
             [again] = here.providers["sms"].took
+            assert "may be a repeat" in again.text
+
+    virtually(story)
+
+
+def test_a_page_that_was_decided_and_sent_while_the_store_failed_says_so_when_a_crash_has_it_decided_again(
+    tmp_path: Path,
+) -> None:
+    """Nothing of the first one is recorded but the mark: who decides anew comes to the same page."""
+
+    async def escalated(here: Core) -> Message:
+        sms = here.providers["sms"]
+        taken = len(sms.took)
+        await asyncio.sleep(301)
+        with suppress(StoreError):
+            await here.tick()
+        await until(lambda: sms.took[taken:], within=60)
+        return sms.took[taken]
+
+    async def story() -> None:
+        clock = VirtualClock(asyncio.get_running_loop())
+        async with core(tmp_path, time=clock) as here:
+            await here.outage()
+            await until(lambda: here.receipts)
+            here.store.fails()
+            before = await escalated(here)
+            here.pipeline._recorder._waiting.clear()  # the crash: what waits for the disk is gone
+        async with core(tmp_path, time=clock) as here:
+            again = await escalated(here)
+            assert (again.dedup_key, again.to) == (before.dedup_key, before.to) == (again.dedup_key, "han")
+            assert "may be a repeat" not in before.text
             assert "may be a repeat" in again.text
 
     virtually(story)
