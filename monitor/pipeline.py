@@ -23,8 +23,9 @@ from typing import Final
 from alerting.alert import Alert, AlertState
 from alerting.desk import decide
 from alerting.inputs import Input, Judged, Received, Refused
-from alerting.plan import Plan
+from alerting.plan import CheckPlan, Plan
 from alerting.state import Proof, State
+from alerting.thresholds.quiet import Quiet, compile_quiet
 from alerting.thresholds.threshold import OutcomeThreshold
 from alerting.thresholds.verdict import judge
 from monitor.clock import Clock
@@ -67,6 +68,8 @@ class Pipeline:
         self._wake_delivery = wake_delivery
         self._look_again = look_again
         self._stand_by = stand_by
+        self._compiled: dict[str, Quiet] = {}
+        self._compiled_of = plan
         self._inputs: deque[Asked] = deque()
         self._arrived = asyncio.Event()
         self._ended = False
@@ -99,11 +102,13 @@ class Pipeline:
         if check is None:
             return None
         proven = sample.check in self.state.records[Proof]
+        alerts = self.state.records[Alert]
+        if proven and self._quiet(check)(sample, alerts) and (check.part is None or not alerts):
+            return None
         worked = sample.outcome is Outcome.UP
         verdicts = tuple(
             verdict for threshold in check.thresholds for verdict in judge(threshold, sample, proven=proven)
         )
-        alerts = self.state.records[Alert]
         news = worked > proven or any(one.held or str(one.key) in alerts for one in verdicts)
         if not news and (check.part is None or not alerts):
             return None
@@ -114,6 +119,14 @@ class Pipeline:
             verdicts=verdicts,
             parts=frozenset(sample.parts),
         )
+
+    def _quiet(self, check: CheckPlan) -> Quiet:
+        if self._compiled_of is not self.plan:
+            self._compiled, self._compiled_of = {}, self.plan
+        known = self._compiled.get(check.name)
+        if known is None:
+            known = self._compiled[check.name] = compile_quiet(check.name, check.thresholds)
+        return known
 
     async def submit(self, given: Input) -> str:
         """Decide, record, act; return the id the input was about. Raises Refused and StoreError."""

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.exposition import choose_encoder, generate_latest
-from prometheus_client.metrics_core import Metric
+from prometheus_client.metrics_core import HistogramMetricFamily, Metric
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector, CollectorRegistry
@@ -27,7 +27,7 @@ from alerting.severity import Severity
 from alerting.state import State
 from alerting.tickets.terms import TicketClass
 from alerting.tickets.ticket import Ticket
-from monitor.daemon import Daemon
+from monitor.daemon import LATE, Daemon
 from monitor.metrics.exposition import END, Format
 from monitor.store.errors import StoreError
 from monitor.store.page import OutboxStats
@@ -116,6 +116,16 @@ def _engine(daemon: Daemon) -> Iterator[Metric]:
     )
     yield _count("decisions", "Inputs decided upon.", {(): vitals.decided}, ())
     yield _one("lateness_seconds", "How late the last run began.", vitals.lateness)
+    total, buckets = 0, []
+    for bound, count in zip((*map(str, LATE), "+Inf"), vitals.late, strict=True):
+        total += count
+        buckets.append((bound, float(total)))
+    yield HistogramMetricFamily(
+        "nightbell_run_lateness_seconds",
+        "How late runs began after they were due.",
+        buckets=buckets,
+        sum_value=vitals.late_seconds,
+    )
     yield _one("loop_lag_seconds", "How late the event loop was when last measured.", vitals.loop_lag)
     yield _one(
         "ready", "1 once checks are scheduled, listeners up and the store writable.", float(vitals.ready)

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from math import isfinite
 from typing import Final
 
 from alerting.plan import CheckPlan, Plan
@@ -37,18 +38,45 @@ _PHASES: Final = {"http": "probe_http_duration_seconds", "dns": "probe_dns_durat
 _OWN: Final = frozenset({"check", "instance", "phase", "outcome", "error"})
 """Labels that ours would clash with."""
 
-Series = dict[str, dict[str, float]]
-"""Values by family name, then by labels as written."""
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How the samples of a check are written as long as they have the same values: all but the numbers.
+
+    `starts` has the beginning of each line, `factors` what a number is multiplied by where it is not 1, `places` which
+    lines belong to each family of `shape`.
+    """
+
+    shape: tuple[Family, ...]
+    starts: tuple[str, ...]
+    factors: tuple[tuple[int, float], ...]
+    places: tuple[tuple[int, ...], ...]
+
+    def lines(self, numbers: list[float]) -> tuple[str, ...]:
+        """Return the lines of each family."""
+        for place, factor in self.factors:
+            numbers[place] *= factor
+        flat = [
+            f"{start}{value!r}\n" if isfinite(value) else f"{start}{number(value)}\n"
+            for start, value in zip(self.starts, numbers, strict=True)
+        ]
+        if len(self.places) == len(flat):
+            return tuple(flat)
+        return tuple(
+            flat[places[0]] if len(places) == 1 else "".join([flat[place] for place in places])
+            for places in self.places
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What was written of one check: its lines per family, in the order of `shape`."""
+    """What was written of one check: its lines per family, in the order of `form.shape`."""
 
     check: Check
     plan: CheckPlan | None
     sample: Sample
-    shape: tuple[Family, ...]
+    likeness: object
+    form: Form
     lines: tuple[str, ...]
 
 
@@ -73,7 +101,7 @@ class CheckSeries:
             about, block = plan.checks.get(name), self._blocks.get(name)
             if block and block.sample is sample and block.check is check and block.plan is about:
                 continue
-            self._blocks[name] = self._write(check, about, sample)
+            self._blocks[name] = self._write(check, about, sample, block)
             written += 1
             if written % SLICE == 0:
                 await asyncio.sleep(0)
@@ -82,7 +110,7 @@ class CheckSeries:
         """Return every family with its header and all its lines; give way to others between families."""
         rows: dict[tuple[Family, ...], list[tuple[str, ...]]] = {}
         for block in self._blocks.values():
-            rows.setdefault(block.shape, []).append(block.lines)
+            rows.setdefault(block.form.shape, []).append(block.lines)
         families: dict[Family, list[tuple[str, ...]]] = {}
         for shape, lines in rows.items():
             for family, column in zip(shape, zip(*lines, strict=True), strict=True):
@@ -94,20 +122,32 @@ class CheckSeries:
             await asyncio.sleep(0)
         return b"".join(parts)
 
-    def _write(self, check: Check, plan: CheckPlan | None, sample: Sample) -> Block:
+    def _write(self, check: Check, plan: CheckPlan | None, sample: Sample, before: Block | None) -> Block:
+        likeness = _likeness(sample)
+        if before and before.check is check and before.plan is plan and before.likeness == likeness:
+            form = before.form
+        else:
+            form = self._form(check, plan, sample)
+        return Block(check, plan, sample, likeness, form, form.lines(_numbers(type(check.probe), sample)))
+
+    def _form(self, check: Check, plan: CheckPlan | None, sample: Sample) -> Form:
         families = {family.name: family for family, _ in families_of(type(check.probe)).values()}
-        values = _values(check, plan, sample, families)
-        names = tuple(values)
+        series = _series(check, plan, sample, families)
+        by_family: dict[str, list[int]] = {}
+        for place, (name, _, _) in enumerate(series):
+            by_family.setdefault(name, []).append(place)
+        names = tuple(by_family)
         shape = self._shapes.get(names)
         if shape is None:
             # The first kind to use a name says what it means: one family has one help text.
             shape = tuple(self._families.setdefault(name, families[name]) for name in names)
             self._shapes[names] = shape
-        lines = tuple(
-            "".join(f"{name}{{{written}}} {number(value)}\n" for written, value in series.items())
-            for name, series in values.items()
+        return Form(
+            shape=shape,
+            starts=tuple(f"{name}{{{labelled}}} " for name, labelled, _ in series),
+            factors=tuple((place, factor) for place, (_, _, factor) in enumerate(series) if factor != 1.0),
+            places=tuple(tuple(places) for places in by_family.values()),
         )
-        return Block(check, plan, sample, shape, lines)
 
 
 @cache
@@ -123,34 +163,50 @@ def _family(kind: str, name: str, metric: Metric) -> tuple[Family, float]:
     return Family(name=metric.exposed or f"nightbell_{kind}_{name}", help=metric.help), factor
 
 
-def _values(check: Check, plan: CheckPlan | None, sample: Sample, families: dict[str, Family]) -> Series:
-    """Return the series of one sample and complete `families` with those that every check has."""
+def _series(
+    check: Check, plan: CheckPlan | None, sample: Sample, families: dict[str, Family]
+) -> list[tuple[str, str, float]]:
+    """Return family, labels and factor of each line, in the order of `_numbers`; complete `families`."""
     kind, base = type(check.probe), _labels(check, plan)
     metrics = families_of(kind)
-    series: Series = {}
-    for labelled, values in _targets(kind, base, sample):
-        for name, value in values.items():
-            if name in metrics:
-                family, factor = metrics[name]
-                series.setdefault(family.name, {})[labelled] = value * factor if factor != 1.0 else value
+    found = [(LAST_RUN.name, base, 1.0), (DURATION.name, base, 1.0)]
+    if sample.outcome is not Outcome.UNKNOWN:  # our own trouble is no word about the target
+        found.append((SUCCESS.name, base, 1.0))
+    if sample.outcome is not Outcome.UP:
+        error = sample.error.value if sample.error else ""
+        found.append((TROUBLE.name, f'{base},outcome="{sample.outcome.value}",error="{error}"', 1.0))
     if sample.phases:
         name = _PHASES.get(kind.KIND, f"nightbell_{kind.KIND}_phase_duration_seconds")
         families.setdefault(name, Family(name=name, help="How long each phase of the last run took."))
-        series[name] = {f'{base},phase="{phase}"': value for phase, value in sample.phases.items()}
-    for family, labelled, amount in _always(base, sample):
-        families.setdefault(family.name, family)
-        series.setdefault(family.name, {labelled: amount})
-    return series
+        found += [(name, f'{base},phase="{phase}"', 1.0) for phase in sample.phases]
+    for labelled, values in _targets(kind, base, sample):
+        for name in values:
+            if name in metrics:
+                family, factor = metrics[name]
+                found.append((family.name, labelled, factor))
+    families |= {family.name: family for family in (LAST_RUN, DURATION, SUCCESS, TROUBLE)}
+    return found
 
 
-def _always(base: str, sample: Sample) -> Iterator[tuple[Family, str, float]]:
-    yield LAST_RUN, base, sample.at.timestamp()
-    yield DURATION, base, sample.duration
-    if sample.outcome is not Outcome.UNKNOWN:  # our own trouble is no word about the target
-        yield SUCCESS, base, 1.0 if sample.outcome is Outcome.UP else 0.0
+def _numbers(kind: type[Probe], sample: Sample) -> list[float]:
+    """Return what stands on each line, in the order of `_series`."""
+    numbers = [sample.at.timestamp(), sample.duration]
+    if sample.outcome is not Outcome.UNKNOWN:
+        numbers.append(1.0 if sample.outcome is Outcome.UP else 0.0)
     if sample.outcome is not Outcome.UP:
-        error = sample.error.value if sample.error else ""
-        yield TROUBLE, f'{base},outcome="{sample.outcome.value}",error="{error}"', 1.0
+        numbers.append(1.0)
+    numbers += sample.phases.values()
+    metrics = families_of(kind)
+    numbers += [value for name, value in sample.values.items() if name in metrics]
+    for values in sample.parts.values():
+        numbers += [value for name, value in values.items() if name in metrics]
+    return numbers
+
+
+def _likeness(sample: Sample) -> object:
+    """Return what two samples share that are written alike."""
+    parts = tuple((name, *values) for name, values in sample.parts.items()) if sample.parts else ()
+    return sample.outcome, sample.error, tuple(sample.phases), tuple(sample.values), parts
 
 
 def _targets(kind: type[Probe], base: str, sample: Sample) -> Iterator[tuple[str, Mapping[str, float]]]:
