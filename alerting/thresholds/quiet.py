@@ -5,14 +5,14 @@ Nearly every sample of nearly every check is good and finds no alert: to know th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 from alerting.thresholds.threshold import Level, LevelThreshold, Threshold
 from alerting.thresholds.verdict import AlertKey
 from probes.sample import Outcome, Sample
 
-Quiet = Callable[[Sample, Container[str]], bool]
+Quiet = Callable[[Sample, Collection[str]], bool]
 """True where the sample is up, beyond no clear mark, and none of the alerts given (by key) is about it."""
 
 _UP: Final = Outcome.UP
@@ -32,7 +32,7 @@ def compile_quiet(check: str, thresholds: Iterable[Threshold]) -> Quiet:
             good.setdefault(threshold.metric, []).extend(map(_cleared, threshold.levels.values()))
     marks = tuple((metric, tests[0] if len(tests) == 1 else _all(tests)) for metric, tests in good.items())
 
-    def quiet(sample: Sample, alerts: Container[str]) -> bool:
+    def quiet(sample: Sample, alerts: Collection[str]) -> bool:
         if sample.outcome is not _UP:
             return False
         for values in (sample.values, *sample.parts.values()) if sample.parts else (sample.values,):
