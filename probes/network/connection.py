@@ -20,12 +20,12 @@ from typing import Any, Final, Self
 from probes.api import ProbeFailed, Run
 from probes.network.address import is_address
 from probes.network.poller import Signal, poller
-from probes.network.tls import certificate_expires, describe
+from probes.network.tls import describe
 from probes.sample import ErrorClass
 
 RECEIVE_BYTES: Final = 65536
 # We have run out of something: says nothing about the target.
-_OUR_FAULT: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
+OUR_FAULT: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
 _OUR_DNS_FAULT: Final = frozenset({socket.EAI_MEMORY, socket.EAI_SYSTEM})
 
 
@@ -135,7 +135,7 @@ class Connection:
             run.memory["family"] = address.family
             return
         failure = OSError(code, os.strerror(code))
-        if code in _OUR_FAULT:
+        if code in OUR_FAULT:
             raise failure
         error = ErrorClass.TIMEOUT if code == errno.ETIMEDOUT else ErrorClass.CONNECT
         resolved = "" if str(address) == self.name else f" ({address})"
@@ -173,9 +173,26 @@ class Connection:
         data: bytes = await self._guarded(self._socket.recv, RECEIVE_BYTES)
         return data
 
-    def certificate_expires(self) -> float | None:
-        """Return when the first certificate of the chain ends, in seconds since the epoch; None without TLS."""
-        return certificate_expires(self._socket) if isinstance(self._socket, ssl.SSLSocket) else None
+    @property
+    def secured(self) -> ssl.SSLSocket | None:
+        """What speaks TLS for us, to ask for what was agreed; None without."""
+        return self._socket if isinstance(self._socket, ssl.SSLSocket) else None
+
+    def when_stirred(self, told: Callable[[], object] | None) -> None:
+        """Have `told` called once when something comes over a connection that nobody uses; None: not any more."""
+        if self._signal is not None:
+            self._signal.resume = told
+
+    @property
+    def idle(self) -> bool:
+        """Say whether an unused connection is still good: nothing has come unasked, not even its end."""
+        try:
+            self._socket.recv(1)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return True
+        except OSError:
+            return False
+        return False
 
     async def _guarded(self, operation: Callable[..., Any], argument: object) -> Any:
         try:
@@ -187,7 +204,7 @@ class Connection:
                 ErrorClass.TLS, f"cannot speak TLS with {self.name}: {describe(failure)}"
             ) from failure
         except OSError as failure:
-            if failure.errno in _OUR_FAULT:
+            if failure.errno in OUR_FAULT:
                 raise
             raise ProbeFailed(
                 ErrorClass.PROTOCOL, f"cannot talk to {self.name}: {failure.strerror or 'connection broken'}"

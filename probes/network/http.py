@@ -1,23 +1,27 @@
-"""HTTP and HTTPS: asks once for a page, over a fresh connection, and compares the answer with what is expected."""
+"""HTTP and HTTPS: asks once for a page and compares the answer with what is expected."""
 
 from __future__ import annotations
 
 import re
-import time
+import ssl
 from base64 import b64encode
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass, field
 from time import perf_counter
-from typing import ClassVar, Final
-from urllib.parse import urljoin
+from typing import Any, ClassVar, Final
 
 from probes.api import Metric, ProbeFailed, Reading, Run
-from probes.network.address import Url, parse_url, without_userinfo
+from probes.network.address import parse_host, parse_url, without_userinfo
+from probes.network.ask import Ask, check_inward, literal
+from probes.network.certificate import CERTIFICATE_METRICS, certificate_values
 from probes.network.connection import Address, Connection, Family, resolve
 from probes.network.content import decode, unpack
 from probes.network.expect import Expect
-from probes.network.http1 import Answer, exchange, write_request
-from probes.network.tls import trust
+from probes.network.families import Families, check_both, over_both
+from probes.network.http1 import Answer, exchange, exchange_again
+from probes.network.proxy import Proxy
+from probes.network.reuse import Kept, Lease, Use, persists
+from probes.network.tls import TlsMinimum, check_files, trust
 from probes.sample import ErrorClass
 from probes.units import Unit
 
@@ -28,18 +32,17 @@ _HEADERS: Final = 50
 _HOPS: Final = 20
 _EVIDENCE_CHARACTERS: Final = 500
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-# Ours to say: they follow from the body and from the fresh connection.
+# Ours to say: they follow from the body and from the use of the connection.
 _RESERVED: Final = frozenset({"content-length", "transfer-encoding", "connection", "expect", "upgrade"})
-# The only ones another origin gets to see: any other may hold a key.
-_HARMLESS: Final = frozenset({"accept", "accept-language", "accept-encoding", "user-agent"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Http:
     """Asks a web server once and compares its answer with what is expected.
 
-    Every run uses a fresh connection to one address. Redirects are followed; another origin gets to see neither
-    credentials nor headers. At most 1 MiB of the body is read, and judged on that.
+    Every run uses a fresh connection to one address, unless told otherwise. Redirects are followed; another origin
+    gets to see neither credentials nor headers. At most 1 MiB of the body is read, and judged on that. A body packed
+    by gzip, deflate or br, which a header Accept-Encoding may ask for, is unpacked.
 
     url: what to ask for; a user and password in it are used for basic authentication
     method: request method (default GET)
@@ -50,9 +53,15 @@ class Http:
     user: user for basic authentication
     password: password for basic authentication
     bearer: token for bearer authentication
-    family: which addresses of the host may be used: v4, v6 or any (default any)
+    connection: fresh, or reuse to keep one open between runs; one that ended in between is replaced (default fresh)
+    family: which addresses of the host are used: v4, v6, any, or both, each in every run (default any)
     verify: whether the certificate must be valid (default true)
     ca: file with the certificates to trust instead of the system's
+    cert: file with a certificate of our own to show, with those it was signed by
+    key: file with its key, where cert does not hold it; without a password
+    tls_min: oldest version of TLS that will do: 1.2 or 1.3 (default 1.2)
+    server_name: name to ask for and to expect in the certificate instead of the URL's
+    proxy: HTTP proxy to go through, like http://user:password@proxy.example.com:3128
     """
 
     KIND: ClassVar[str] = "http"
@@ -83,9 +92,7 @@ class Http:
         "tls": Metric(
             unit=Unit.COUNT, help="1 when the last answer came over TLS, else 0.", exposed="probe_http_ssl"
         ),
-        "certificate_expires_seconds": Metric(
-            unit=Unit.SECONDS, help="Time until the first certificate of the chain ends; only over TLS."
-        ),
+        **CERTIFICATE_METRICS,
     }
     EXAMPLE: ClassVar[Mapping[str, object]] = {
         "url": "https://shop.example.com/health",
@@ -101,10 +108,17 @@ class Http:
     user: str | None = field(default=None, repr=False)
     password: str | None = field(default=None, repr=False)
     bearer: str | None = field(default=None, repr=False)
-    family: Family = Family.ANY
+    connection: Use = Use.FRESH
+    family: Families = Families.ANY
     verify: bool = True
     ca: str | None = None
-    _first: _Ask = field(init=False, repr=False, compare=False)
+    cert: str | None = None
+    key: str | None = None
+    tls_min: TlsMinimum | None = None
+    server_name: str | None = None
+    proxy: str | None = field(default=None, repr=False)
+    _first: Ask = field(init=False, repr=False, compare=False)
+    _proxy: Proxy | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be asked; take user and password out of the URL."""
@@ -139,8 +153,21 @@ class Http:
             raise ValueError(f"redirects must be from 0 to {_HOPS}")
         if self.expect.needs_body and self.method == "HEAD":
             raise ValueError("expect cannot ask for a body: HEAD brings none")
+        check_files(self.cert, self.key)
+        check_both(self.family, url.host)
+        if self.server_name is not None:
+            object.__setattr__(self, "server_name", parse_host(self.server_name))
+        object.__setattr__(self, "_proxy", None if self.proxy is None else Proxy.parse(self.proxy))
+        if self._proxy is not None and (self.connection is Use.REUSE or self.family is Families.BOTH):
+            raise ValueError("proxy goes neither with connection: reuse nor with family: both")
         # What is sent is the same in every run: worked out once, as there may be thousands of checks.
-        first = _Ask(url=parse_url(self.url), method=self.method, body=self._body(), headers=self._headers())
+        first = Ask(
+            url=parse_url(self.url),
+            method=self.method,
+            body=self._body(),
+            headers=self._headers(),
+            closes=self.connection is Use.FRESH,
+        )
         object.__setattr__(self, "_first", first)
 
     @classmethod
@@ -153,8 +180,13 @@ class Http:
         """Host name or address in the URL."""
         return self._first.url.host
 
-    async def probe(self, run: Run) -> Reading:
+    def probe(self, run: Run) -> Coroutine[Any, Any, Reading]:
         """Ask, follow redirects, and judge the last answer."""
+        if self.family is Families.BOTH:
+            return over_both(run, lambda family: self._look(run, family))
+        return self._look(run, self.family.one)
+
+    async def _look(self, run: Run, family: Family) -> Reading:
         started = perf_counter()
         ask = self._first
         if not self.verify:
@@ -163,11 +195,16 @@ class Http:
         came_from: Address | None = None
         for followed in range(_HOPS + 1):
             name = ask.name
-            address = await resolve(run, ask.url.host, ask.url.port, self.family)
-            if came_from is not None:
-                check_inward(came_from, address, name)
-            came_from = address
-            answer = await self._ask(ask, address, run, values)
+            if self._proxy is not None:
+                answer = await self._ask_proxy(self._proxy, ask, family, run, values)
+            elif ask.closes:
+                address = await resolve(run, ask.url.host, ask.url.port, family)
+                if came_from is not None:
+                    check_inward(came_from, address, name)
+                came_from = address
+                answer = await self._ask(ask, address, run, values)
+            else:
+                answer, came_from = await self._ask_again(ask, came_from, family, run, values)
             values["redirects"] = float(followed)
             values["duration_seconds"] = perf_counter() - started
             values["status_code"] = float(answer.status)
@@ -181,26 +218,82 @@ class Http:
                 raise self._with_evidence(failure, answer, values, run) from failure
             run.log("redirected to {}", following.url)
             ask = following
+            values.clear()
         raise AssertionError("redirects are bounded by __post_init__")
 
-    async def _ask(self, ask: _Ask, address: Address, run: Run, values: dict[str, float]) -> Answer:
-        secure = ask.url.scheme == "https"
-        context = await trust(run, verify=self.verify, ca=self.ca) if secure else None
+    async def _ask(self, ask: Ask, address: Address, run: Run, values: dict[str, float]) -> Answer:
         with Connection(address, ask.name) as connection:
-            await connection.connect(run, address)
-            values["tls"] = float(secure)
-            values.pop("certificate_expires_seconds", None)
-            if context is not None:
-                await connection.start_tls(run, context, ask.url.host.partition("%")[0])
-                expires = connection.certificate_expires()
-                if expires is not None:
-                    values["certificate_expires_seconds"] = expires - time.time()
+            await self._open(connection, ask, address, run, values)
             try:
                 return await exchange(connection, ask.written, method=ask.method, run=run)
             except ProbeFailed as failure:
                 raise ProbeFailed(failure.error, failure.message, reading=Reading(values=values)) from failure
 
-    def _follow(self, ask: _Ask, answer: Answer, followed: int, name: str) -> _Ask | None:
+    async def _open(
+        self, connection: Connection, ask: Ask, address: Address, run: Run, values: dict[str, float]
+    ) -> None:
+        secure = ask.url.scheme == "https"
+        context = await self._trust(run) if secure else None
+        await connection.connect(run, address)
+        values["tls"] = float(secure)
+        if context is not None:
+            await connection.start_tls(run, context, self._called(ask))
+            values.update(certificate_values(connection))
+
+    async def _ask_again(
+        self, ask: Ask, came_from: Address | None, family: Family, run: Run, values: dict[str, float]
+    ) -> tuple[Answer, Address]:
+        """Ask over the connection the last run has left, or a fresh one, and leave it to the next where it lasts."""
+        slot, origin = f"connection {family.value}", str(ask.url)
+        kept: Kept | None = run.memory.pop(slot, None)
+        if kept is not None and kept.origin == origin and (idle := kept.take()) is not None:
+            with Lease(idle, origin, kept.address) as lease:
+                run.log("asking again over the connection to {}", lease.address)
+                values["tls"] = float(ask.url.scheme == "https")
+                values.update(certificate_values(idle))
+                again = await exchange_again(idle, ask.written, method=ask.method, run=run)
+                if again is not None:
+                    if persists(again, ask.method):
+                        lease.leave(run.memory, slot)
+                    return again, lease.address
+            run.log("it ended before an answer began")
+        address = await resolve(run, ask.url.host, ask.url.port, family)
+        if came_from is not None:
+            check_inward(came_from, address, ask.name)
+        with Lease(Connection(address, ask.name), origin, address) as lease:
+            await self._open(lease.connection, ask, address, run, values)
+            try:
+                answer = await exchange(lease.connection, ask.written, method=ask.method, run=run)
+            except ProbeFailed as failure:
+                raise ProbeFailed(failure.error, failure.message, reading=Reading(values=values)) from failure
+            if persists(answer, ask.method):
+                lease.leave(run.memory, slot)
+            return answer, address
+
+    async def _ask_proxy(
+        self, proxy: Proxy, ask: Ask, family: Family, run: Run, values: dict[str, float]
+    ) -> Answer:
+        address = literal(ask.url.host, ask.url.port)
+        if ask is not self._first and address is not None:  # where a name leads to, the proxy alone knows
+            check_inward(literal(self._first.url.host, self._first.url.port), address, ask.name)
+        context = await self._trust(run) if ask.url.scheme == "https" else None
+        address = await resolve(run, proxy.host, proxy.port, family)
+        return await proxy.exchange(
+            ask, address, context=context, server_name=self._called(ask), run=run, values=values
+        )
+
+    async def _trust(self, run: Run) -> ssl.SSLContext:
+        return await trust(
+            run, verify=self.verify, ca=self.ca, cert=self.cert, key=self.key, minimum=self.tls_min
+        )
+
+    def _called(self, ask: Ask) -> str:
+        """Return the name to ask for over TLS. One of the configuration's own is not for other hosts."""
+        if self.server_name is not None and ask.url.host == self._first.url.host:
+            return self.server_name
+        return ask.url.host.partition("%")[0]
+
+    def _follow(self, ask: Ask, answer: Answer, followed: int, name: str) -> Ask | None:
         if answer.status not in _REDIRECTS or self.redirects == 0 or self.expect.allows(answer.status):
             return None
         location = answer.header("location")
@@ -237,6 +330,7 @@ class Http:
         for secret in (
             self.password,
             self.bearer,
+            None if self._proxy is None else self._proxy.password,
             self.body,
             *self.headers.values(),
             *dict(self._headers()).values(),
@@ -263,78 +357,4 @@ class Http:
         return (
             *((name, value) for name, value in ours.items() if name.lower() not in theirs),
             *self.headers.items(),
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Ask:
-    """One request of a chain of redirects."""
-
-    url: Url
-    method: str
-    headers: tuple[tuple[str, str], ...] = field(repr=False)
-    body: bytes = field(repr=False)
-    name: str = field(init=False)
-    """What messages call the target."""
-    written: bytes = field(init=False, repr=False)
-    """The request as it goes over the wire."""
-
-    def __post_init__(self) -> None:
-        """Work out once what is the same in every run."""
-        object.__setattr__(self, "name", f"{self.url.host}:{self.url.port}")
-        object.__setattr__(self, "written", self._write())
-
-    def _write(self) -> bytes:
-        headers = [*self.headers, ("Connection", "close")]
-        if not any(name.lower() == "host" for name, _ in headers):
-            headers.insert(0, ("Host", self.url.authority))
-        if self.body or self.method in {"POST", "PUT", "PATCH"}:
-            headers.append(("Content-Length", str(len(self.body))))
-        return write_request(self.method, self.url.path, headers, self.body)
-
-    def redirected(self, status: int, location: str) -> _Ask:
-        """Return the request that follows a redirect. Raise ValueError when it must not be followed."""
-        # Header bytes arrive as Latin-1; browsers take them for UTF-8.
-        place = location.strip(" \t").encode("latin-1").decode("utf-8", "replace")
-        url = parse_url(_join(f"{self.url}{self.url.path}", place))
-        following = replace(self, url=url)
-        if status == 303 or (status in {301, 302} and self.method == "POST"):
-            kept = tuple(pair for pair in self.headers if pair[0].lower() != "content-type")
-            following = replace(
-                following, method="HEAD" if self.method == "HEAD" else "GET", body=b"", headers=kept
-            )
-        if _trusts(self.url, url):
-            return following
-        if following.body:
-            raise ValueError("it would carry the body to another origin")
-        harmless = tuple(pair for pair in following.headers if pair[0].lower() in _HARMLESS)
-        return replace(following, headers=harmless)
-
-
-def _join(base: str, place: str) -> str:
-    try:
-        return urljoin(base, place)
-    except ValueError as failure:  # the library's own words may repeat a secret
-        raise ValueError("its place is no URL") from failure
-
-
-def _trusts(old: Url, new: Url) -> bool:
-    """Say whether `new` may see what `old` was sent: the same origin, or the same host made secure."""
-    if old.host != new.host:
-        return False
-    return (old.scheme, old.port) == (new.scheme, new.port) or (
-        (old.scheme, old.port, new.scheme, new.port) == ("http", 80, "https", 443)
-    )
-
-
-def check_inward(old: Address, new: Address, name: str) -> None:
-    """Refuse to be redirected from elsewhere to this machine or its link.
-
-    A stranger's server must not make the monitor talk to services which trust this machine.
-    """
-    if new.ip.is_link_local:
-        raise ProbeFailed(ErrorClass.PROTOCOL, f"cannot follow the redirect to {name}: it is link-local")
-    if (new.ip.is_loopback or new.ip.is_unspecified) and not old.ip.is_loopback:
-        raise ProbeFailed(
-            ErrorClass.PROTOCOL, f"cannot follow the redirect to {name}: it leads to this machine"
         )

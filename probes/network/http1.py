@@ -61,6 +61,28 @@ async def exchange(connection: Connection, request: bytes, *, method: str, run: 
     return reader.answer()
 
 
+async def exchange_again(connection: Connection, request: bytes, *, method: str, run: Run) -> Answer | None:
+    """The same over a connection that was idle; None when it ended before the first byte of an answer.
+
+    Raises ProbeFailed for what is wrong with an answer that has begun.
+    """
+    run.phase("processing")
+    try:
+        await connection.send(request)
+        data = await connection.receive()
+    except ProbeFailed:
+        return None
+    if not data:
+        return None
+    reader = _Reader(bodiless=method == "HEAD", name=connection.name)
+    run.phase("transfer")
+    while not reader.feed(data):
+        await asyncio.sleep(0)
+        data = await connection.receive()
+    run.phase(None)
+    return reader.answer()
+
+
 async def _send(connection: Connection, request: bytes, run: Run) -> None:
     try:
         await connection.send(request)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
 from probes.api import Metric, ProbeFailed, Reading, Run
 from probes.network.address import parse_host_port, parse_port
+from probes.network.certificate import CERTIFICATE_METRICS, certificate_values
 from probes.network.connection import Connection, Family, resolve
 from probes.network.tls import trust
 from probes.sample import ErrorClass
@@ -42,9 +42,7 @@ class Tcp:
         "answer_seconds": Metric(
             unit=Unit.SECONDS, help="Time from the open connection to the expected answer; only with expect."
         ),
-        "certificate_expires_seconds": Metric(
-            unit=Unit.SECONDS, help="Time until the first certificate of the chain ends; only over TLS."
-        ),
+        **CERTIFICATE_METRICS,
     }
     EXAMPLE: ClassVar[Mapping[str, object]] = {"target": "db.example.com:5432"}
 
@@ -91,9 +89,7 @@ class Tcp:
             values["connect_seconds"] = run.phases["connect"]
             if context is not None:
                 await connection.start_tls(run, context, self.target.partition("%")[0])
-                expires = connection.certificate_expires()
-                if expires is not None:
-                    values["certificate_expires_seconds"] = expires - time.time()
+                values.update(certificate_values(connection))
             if self.expect is not None:
                 run.phase("processing")
             if self.send is not None:

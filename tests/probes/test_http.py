@@ -13,9 +13,11 @@ from lab.probe_certificates import Authority
 from lab.probe_http import Result, ask, failure
 from lab.probe_run import LOOPS, finished, look, surroundings
 from probes.api import ProbeFailed, Reading, Run
-from probes.network.connection import Address, Family
+from probes.network.ask import check_inward
+from probes.network.connection import Address
 from probes.network.expect import Expect
-from probes.network.http import Http, check_inward
+from probes.network.families import Families
+from probes.network.http import Http
 from probes.sample import PHASES, ErrorClass
 
 DAY = 86400
@@ -208,7 +210,7 @@ def unused_port() -> int:
         ),
         pytest.param(
             "127.0.0.1",
-            {"family": Family.V6},
+            {"family": Families.V6},
             ErrorClass.DNS,
             "no v6 address",
             id="an address of the other family",
