@@ -21,6 +21,7 @@ from monitor.clock import Clock
 from monitor.daemon import Vitals
 from monitor.delivery.delivery import Delivery
 from monitor.delivery.takeover import TakeOver
+from monitor.engine.history import Track
 from monitor.engine.runner import Attempt, Executors, Runner
 from monitor.engine.scheduler import Cancellable, Memory, Scheduler, in_tasks
 from monitor.landmark import Landmark, reached
@@ -49,6 +50,8 @@ class App:
         self.ack_key = key
         self._samples: dict[str, Sample] = {}
         self.samples: Mapping[str, Sample] = self._samples
+        self._history: dict[str, Track] = {}
+        self.history: Mapping[str, Track] = self._history
         self.vitals = Vitals(started_at=clock.now())
         self.executors = Executors()
         self.runner = Runner(self.executors, clock)
@@ -174,6 +177,10 @@ class App:
         if watched is not check and (watched is None or watched.fingerprint != check.fingerprint):
             return  # a reload has taken it out, or made another of it: this says nothing of the new one
         self._samples[check.name] = sample
+        track = self._history.get(check.name)
+        if track is None:
+            track = self._history[check.name] = Track()
+        track.add(sample)
         try:
             self.pipeline.observe(sample)
         except Exception as cause:  # one sample nobody can judge must not stop the others
@@ -232,7 +239,7 @@ class App:
             asyncio.get_running_loop().time()
         )  # what is watched now has had no chance to show life
         for name in set(self._samples) - set(fresh.checks):
-            del self._samples[name]
+            del self._samples[name], self._history[name]
         try:
             await self.submit(Reloaded())
         except StoreError as problem:

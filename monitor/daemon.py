@@ -13,6 +13,7 @@ from alerting.notification import Receipt
 from alerting.state import State
 from config.model import Config
 from monitor.clock import Clock
+from monitor.engine.history import Track
 from monitor.store.thread import StoreThread
 from probes.sample import Sample
 
@@ -75,6 +76,8 @@ class Daemon(Protocol):
     """What is recorded and still going on. Read only."""
     samples: Mapping[str, Sample]
     """The last sample of each check."""
+    history: Mapping[str, Track]
+    """The last runs of each check."""
     store: StoreThread
     clock: Clock
     vitals: Vitals

@@ -140,7 +140,7 @@ INTERNAL: Final[tuple[Route, ...]] = (
         "CheckList",
         **_CHECK_QUERY,
     ),
-    _read("/checks/{id}", lists.check, "Get one check with its last sample.", "Check"),
+    _read("/checks/{id}", lists.check, "Get one check with its last runs.", "CheckDetail"),
     _read("/services", lists.services, "List services.", "ServiceList"),
     _read("/oncall", oncall.oncall, "Who is on call.", "OnCall", **_ONCALL_QUERY),
     _read("/openapi.json", openapi.description, "This description.", ""),

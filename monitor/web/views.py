@@ -16,6 +16,7 @@ from alerting.oncall.rota import OnCall
 from alerting.plan import CheckPlan, ServicePlan
 from alerting.tickets.ticket import Ticket
 from config.model import Check
+from monitor.engine.history import Track
 from monitor.store.page import Token
 from probes.sample import Sample
 
@@ -227,6 +228,26 @@ def check(configured: Check, plan: CheckPlan | None, sample: Sample | None) -> V
         "message": sample.message if sample else "",
         "at": instant(sample.at) if sample else None,
         "duration": amount(sample.duration) if sample else None,
+    }
+
+
+def history(track: Track | None) -> View:
+    """Show what the last runs of a check came to, the oldest first, and the account of its last failure."""
+    failure = track.failure if track is not None else None
+    return {
+        "history": [
+            {"at": instant(past.at), "outcome": past.outcome.value, "duration": amount(round(past.duration, 6))}
+            for past in track or ()
+        ],
+        "last_failure": {
+            "at": instant(failure.at),
+            "outcome": failure.outcome.value,
+            "error": failure.error.value if failure.error else None,
+            "message": failure.message,
+            "log": list(failure.log),
+        }
+        if failure
+        else None,
     }
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from probes.units import show_seconds
 
 WIDTH: Final = 48
+STEPS: Final = "▁▂▃▄▅▆▇█"
+NOT_UP: Final = {"down": "✗", "unknown": "?"}
 EIGHTHS: Final = " ▏▎▍▌▋▊▉"
 
 
@@ -23,6 +25,16 @@ def bars(phases: Mapping[str, float]) -> list[str]:
         lines.append(f"{name:<{name_width}}  {times[name]:>{time_width}}  {drawn}".rstrip())
         before += seconds
     return lines
+
+
+def runs(history: Sequence[Mapping[str, Any]]) -> str:
+    """Draw past runs side by side, the oldest first: how long those took that were up, and which were not."""
+    longest = max((run["duration"] or 0.0 for run in history if run["outcome"] == "up"), default=0.0)
+    return "".join(
+        NOT_UP.get(run["outcome"])
+        or STEPS[min(int((run["duration"] or 0.0) / (longest or 1.0) * len(STEPS)), len(STEPS) - 1)]
+        for run in history
+    )
 
 
 def _bar(start: float, share: float) -> str:

@@ -12,7 +12,7 @@ import click
 
 from monitor.cli import times
 from monitor.cli.exits import CannotTell, Exit
-from monitor.cli.local.drawing import bars
+from monitor.cli.local.drawing import bars, runs
 from monitor.cli.output import Paper, print_json
 from monitor.cli.surroundings import Surroundings, json_option, pass_surroundings
 from monitor.cli.words import one_line
@@ -35,11 +35,21 @@ EXITS: Final = {"up": Exit.DONE, "down": Exit.REFUSED, "unknown": Exit.UNKNOWN}
     show_default=True,
     help="How long what is a rate is measured: twice, so far apart.",
 )
+@click.option(
+    "--seen", is_flag=True, help="Run nothing: show the daemon's last runs of CHECK and its last failure."
+)
 @json_option
 @pass_surroundings
 @click.pass_context
 def probe(
-    ctx: click.Context, here: Surroundings, *, check: str, timeout: str | None, apart: str, as_json: bool
+    ctx: click.Context,
+    here: Surroundings,
+    *,
+    check: str,
+    timeout: str | None,
+    apart: str,
+    seen: bool,
+    as_json: bool,
 ) -> None:
     """Run one check once, right here.
 
@@ -47,6 +57,9 @@ def probe(
     like 10.0.0.5:5432. The daemon need not be running; nothing is recorded and nobody is told. What is
     measured as a rate is measured twice. Ends with 0 for up, 1 for down, 3 for unknown.
     """
+    if seen:
+        _show_seen(here, check, as_json=as_json)
+        return
     limit = _seconds("--timeout", timeout) if timeout is not None else None
     between = _seconds("--apart", apart)
     if "://" not in check and ":" in check:  # no name holds a colon: an address, as in the configuration
@@ -174,6 +187,31 @@ def _show(paper: Paper, check: Check, sample: Sample) -> None:
         paper.say("")
         paper.title("Log")
         paper.say(*sample.log)
+
+
+def _show_seen(here: Surroundings, name: str, *, as_json: bool) -> None:
+    """Show what the daemon has seen of a check."""
+    found = here.whereabouts()
+    told = found.client().get("checks", name)
+    if as_json:
+        print_json(told)
+        return
+    paper, history, failure = here.paper(found), told["history"], told["last_failure"]
+    if not history:
+        paper.say(f"{one_line(name)} has not run yet")
+        return
+    paper.state(f"{one_line(name)} is", told["outcome"] or "unknown", f"at {paper.when(told['at'])}")
+    paper.say("")
+    paper.title(f"Last {len(history)} runs")
+    paper.say(runs(history))
+    if failure is None:
+        return
+    paper.say("")
+    paper.title("Last failure")
+    paper.state(
+        paper.when(failure["at"]), failure["outcome"], f"({failure['error']})" if failure["error"] else ""
+    )
+    paper.say(failure["message"], *failure["log"])
 
 
 def _show_values(paper: Paper, check: Check, title: str, values: Any) -> None:

@@ -127,12 +127,13 @@ async def checks(call: Call) -> web.Response:
 
 
 async def check(call: Call) -> web.Response:
-    """Answer one check with its last sample."""
+    """Answer one check with its last sample, its last runs, and its last failure."""
     configured = call.daemon.config.checks.get(call.id)
     if configured is None:
         raise Problem(404, f"there is no check {call.id[:40]!r}")
     plan = call.daemon.config.plan.checks.get(call.id)
-    return answer(views.check(configured, plan, call.daemon.samples.get(call.id)))
+    shown = views.check(configured, plan, call.daemon.samples.get(call.id))
+    return answer(shown | views.history(call.daemon.history.get(call.id)))
 
 
 async def services(call: Call) -> web.Response:

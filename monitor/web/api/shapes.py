@@ -210,6 +210,31 @@ class Check(Shape):
     duration: float | None
 
 
+class Run(Shape):
+    """A run that is over."""
+
+    at: Moment
+    outcome: Literal["up", "down", "unknown"]
+    duration: float | None
+
+
+class Failure(Shape):
+    """The last run that was not up, with its own account."""
+
+    at: Moment
+    outcome: Literal["down", "unknown"]
+    error: str | None
+    message: str
+    log: list[str]
+
+
+class CheckDetail(Check):
+    """A check with its last runs, the oldest first, and its last failure."""
+
+    history: list[Run]
+    last_failure: Failure | None
+
+
 class Service(Shape):
     """What a customer would name."""
 

@@ -20,6 +20,7 @@ from alerting.plan import Plan
 from alerting.state import State
 from config.model import Address, Config, Listen, Tls
 from monitor.daemon import Vitals
+from monitor.engine.history import Track
 from monitor.pipeline import Pipeline
 from monitor.store.thread import StoreThread
 from monitor.store.tokens import new_token
@@ -77,6 +78,7 @@ class WebDaemon:
         self.store = store
         self.clock = clock
         self.samples: dict[str, Sample] = {}
+        self.history: dict[str, Track] = {}
         self.vitals = Vitals(started_at=clock.now(), ready=True)
         self.ack_key = b"k" * 32
         self.tested: list[tuple[str, str | None]] = []
@@ -121,6 +123,7 @@ class WebDaemon:
             fields = {"error": ErrorClass.CONNECT, "message": "cannot connect: refused"} | fields
         made = Sample(check=check, at=self.clock.now(), duration=0.02, outcome=outcome, **fields)
         self.samples[check] = made
+        self.history.setdefault(check, Track()).add(made)
         self.pipeline.observe(made)
         await self.tick()
         return made

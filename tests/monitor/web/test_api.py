@@ -219,8 +219,26 @@ def test_checks_are_listed_with_their_last_sample(tmp_path: Path) -> None:
         assert [one["name"] for one in paged["items"] + rest["items"]] == [one["name"] for one in listed]
         assert rest["next"] is None
         assert [one["name"] for one in mine] == ["db-canary-check"]
-        assert (await here.get("/api/v1/checks/web-canary-check")).json == listed[1]
+        one = (await here.get("/api/v1/checks/web-canary-check")).json
+        assert listed[1].items() <= one.items()
+        assert one["history"] == [{"at": listed[1]["at"], "outcome": "up", "duration": 0.02}]
+        assert one["last_failure"] is None
         assert (await here.get("/api/v1/checks/nope")).status == 404
+
+    within(tmp_path, story)
+
+
+def test_a_check_tells_of_its_last_failure_also_when_it_is_up_again(tmp_path: Path) -> None:
+    async def story(here: Site) -> None:
+        await here.daemon.sample("db-canary-check", Outcome.DOWN, log=("0.0100s failed: refused",))
+        await here.daemon.sample("db-canary-check")
+        one = (await here.get("/api/v1/checks/db-canary-check")).json
+
+        assert [past["outcome"] for past in one["history"]] == ["down", "up"]
+        failure = one["last_failure"]
+        assert (failure["outcome"], failure["error"]) == ("down", "connect")
+        assert failure["log"] == ["0.0100s failed: refused"]
+        assert one["outcome"] == "up"
 
     within(tmp_path, story)
 
@@ -367,6 +385,8 @@ def test_what_is_shown_has_the_shapes_that_are_described(tmp_path: Path) -> None
         for noun, shape in lists.items():
             text = (await here.get(f"/api/v1/{noun}", role="admin")).text
             assert shape.model_validate_json(text).items, noun
+        for name in ("web-canary-check", "db-canary-check"):
+            shapes.CheckDetail.model_validate_json((await here.get(f"/api/v1/checks/{name}")).text)
         shapes.OnCall.model_validate_json((await here.get("/api/v1/oncall")).text)
         shapes.Error.model_validate_json((await here.get("/api/v1/nope")).text)
         shapes.Receipt.model_validate_json((await here.post("/api/v1/channels/log/test")).text)
