@@ -19,6 +19,7 @@ from typing import Any, Final, Self
 
 from probes.api import ProbeFailed, Run
 from probes.network.address import is_address
+from probes.network.names.resolver import resolver
 from probes.network.poller import Signal, poller
 from probes.network.tls import describe
 from probes.sample import ErrorClass
@@ -76,24 +77,40 @@ async def resolve(run: Run, host: str, port: int, family: Family) -> Address:
             raise ProbeFailed(ErrorClass.DNS, f"cannot resolve {host}: it is no {family.value} address")
         if "%" not in host:  # a zone's name needs the resolver to become a number
             return Address(version, (host, port) if version is socket.AF_INET else (host, port, 0, 0))
+    addresses = await _look_up(run, host, port, _FAMILIES[family])
+    if not addresses:
+        raise ProbeFailed(ErrorClass.DNS, f"cannot resolve {host}: no {family.value} address")
+    chosen = addresses[0]
+    if len(addresses) > 1:
+        wanted = run.memory.get("family")
+        if wanted is None and chosen.ip.is_loopback:
+            wanted = socket.AF_INET  # most local servers listen there alone
+        chosen = next((address for address in addresses if address.family is wanted), chosen)
+        if any(address.family is not chosen.family for address in addresses):
+            others = (socket.AF_INET6, socket.AF_INET)
+            run.memory["family"] = others[0] if chosen.family is others[1] else others[1]
+    run.log("{} resolved to {} addresses, trying {}", host, len(addresses), chosen)
+    return chosen
+
+
+async def _look_up(run: Run, host: str, port: int, family: int) -> list[Address]:
+    if "%" not in host:
+        names = resolver()
+        entry = names.known(host, family) or await names.addresses(host, family, run.resolve)
+        if entry is not None:
+            if entry.problem:
+                raise ProbeFailed(ErrorClass.DNS, f"cannot resolve {host}: {entry.problem}")
+            return [
+                Address(version, (ip, port) if version is socket.AF_INET else (ip, port, 0, 0))
+                for version, ip in entry.addresses
+            ]
     try:
-        found = await run.resolve(socket.getaddrinfo, host, port, _FAMILIES[family], socket.SOCK_STREAM)
+        found = await run.resolve(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM)
     except socket.gaierror as failure:
         if failure.errno in _OUR_DNS_FAULT:
             raise
         raise ProbeFailed(ErrorClass.DNS, f"cannot resolve {host}: {failure.strerror}") from failure
-    addresses = [Address(entry[0], entry[4]) for entry in found]
-    if not addresses:
-        raise ProbeFailed(ErrorClass.DNS, f"cannot resolve {host}: no {family.value} address")
-    wanted = run.memory.get("family")
-    if wanted is None and addresses[0].ip.is_loopback:
-        wanted = socket.AF_INET  # most local servers listen there alone
-    chosen = next((address for address in addresses if address.family is wanted), addresses[0])
-    if any(address.family is not chosen.family for address in addresses):
-        others = (socket.AF_INET6, socket.AF_INET)
-        run.memory["family"] = others[0] if chosen.family is others[1] else others[1]
-    run.log("{} resolved to {} addresses, trying {}", host, len(addresses), chosen)
-    return chosen
+    return [Address(entry[0], entry[4]) for entry in found]
 
 
 class Connection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,12 +13,14 @@ from lab.hostile_http import Hostile, hostile
 from lab.probe_certificates import Authority
 from lab.probe_http import Result, ask, failure
 from lab.probe_run import LOOPS, finished, look, surroundings
-from probes.api import ProbeFailed, Reading, Run
+from probes.api import ProbeFailed, Reading
 from probes.network.ask import check_inward
 from probes.network.connection import Address
 from probes.network.expect import Expect
 from probes.network.families import Families
 from probes.network.http import Http
+from probes.network.names.resolver import Resolver, use
+from probes.network.names.settings import Files
 from probes.sample import PHASES, ErrorClass
 
 DAY = 86400
@@ -243,21 +246,15 @@ def test_an_ipv6_address_is_reached_and_named_in_brackets() -> None:
     assert server.requests[0].header("Host") == f"[::1]:{server.port}"
 
 
-def test_a_name_with_two_families_falls_back_to_the_other_on_the_next_run() -> None:
-    """Both families of one name, of which only IPv6 answers, as the resolver would tell."""
+def test_a_name_with_two_families_falls_back_to_the_other_on_the_next_run(tmp_path: Path) -> None:
+    """Both families of one name, of which only IPv6 answers."""
+    hosts = tmp_path / "hosts"
+    hosts.write_text("127.0.0.1 dual.example.com\n::1 dual.example.com\n")
 
     async def go() -> tuple[Result, Result, Result]:
+        use(Resolver(Files(hosts=str(hosts))))
         async with hostile(host="::1") as server:
-            both = [
-                (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", server.port)),
-                (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", server.port, 0, 0)),
-            ]
-
-            async def resolve(*_: Any) -> Any:
-                return both
-
-            with surroundings() as outer:
-                run = Run(offload=outer.offload, resolve=resolve)
+            with surroundings() as run:
                 probe = Http(url=f"http://dual.example.com:{server.port}/ok")
                 return await look(probe, run), await look(probe, run), await look(probe, run)
 
