@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from probes.api import ProbeFailed
@@ -11,9 +12,10 @@ from probes.network.http1 import BODY_BYTES, Answer
 from probes.sample import ErrorClass
 
 _GZIP: Final = frozenset({"gzip", "x-gzip"})
-_KNOWN: Final = _GZIP | {"deflate"}
+_KNOWN: Final = _GZIP | {"deflate", "br"}
 _LAYERS: Final = 2
 _MEMBERS: Final = 100
+_PIECE_BYTES: Final = 1024
 # Text shrinks to a tenth, at best a fiftieth. What shrinks more than this was made to hurt who unpacks it.
 _BOMB_RATIO: Final = 200
 # Those in use on the web. Python knows more, some of which (punycode, idna) take for ever on a megabyte.
@@ -38,8 +40,8 @@ def unpack(answer: Answer, name: str) -> tuple[bytes, bool]:
         raise _failed(name, f"encoding {', '.join(encodings)[:60]!r} was not asked for")
     for encoding in reversed(encodings):
         try:
-            unpacked, finished, used = _inflate(body, gzip=encoding in _GZIP)
-        except zlib.error as failure:
+            unpacked, finished, used = _unpackers.get(encoding, _gunzip)(body)
+        except ValueError as failure:
             raise _failed(name, f"it is not {encoding}, as it claims") from failure
         if whole and not finished and len(unpacked) < BODY_BYTES:
             raise _failed(name, f"its {encoding} data ends too early")
@@ -69,29 +71,60 @@ def _charset(answer: Answer) -> str:
     return match[1].lower() if match else "utf-8"
 
 
-def _inflate(data: bytes, *, gzip: bool) -> tuple[bytes, bool, int]:
-    """Return at most `BODY_BYTES` of unpacked data, whether that is all to a proper end, and the bytes it took."""
-    if not gzip:
-        try:
-            return _inflate_one(data, zlib.MAX_WBITS)
-        except zlib.error:  # some servers send raw deflate under that name
-            return _inflate_one(data, -zlib.MAX_WBITS)
+# Each returns at most `BODY_BYTES` of unpacked data, whether that is all to a proper end, and the bytes it took.
+# They raise ValueError for what is not packed that way.
+
+
+def _gunzip(data: bytes) -> tuple[bytes, bool, int]:
     unpacked, left = bytearray(), data
     for _ in range(_MEMBERS):
         member = zlib.decompressobj(zlib.MAX_WBITS | 16)
-        unpacked += member.decompress(left, BODY_BYTES - len(unpacked))
+        try:
+            unpacked += member.decompress(left, BODY_BYTES - len(unpacked))
+        except zlib.error as failure:
+            raise ValueError(str(failure)) from failure
         left = member.unused_data or member.unconsumed_tail
         if not member.eof or len(unpacked) >= BODY_BYTES:
             return bytes(unpacked), member.eof and not left, len(data) - len(left)
         if not left.strip(b"\0"):  # padding is allowed
             return bytes(unpacked), True, len(data)
-    raise zlib.error("too many members")
+    raise ValueError("too many members")
 
 
-def _inflate_one(data: bytes, bits: int) -> tuple[bytes, bool, int]:
-    stream = zlib.decompressobj(bits)
-    unpacked = stream.decompress(data, BODY_BYTES)
-    return unpacked, stream.eof, len(data) - len(stream.unused_data or stream.unconsumed_tail)
+def _inflate(data: bytes) -> tuple[bytes, bool, int]:
+    for bits in (zlib.MAX_WBITS, -zlib.MAX_WBITS):  # some servers send raw deflate under that name
+        stream = zlib.decompressobj(bits)
+        try:
+            unpacked = stream.decompress(data, BODY_BYTES)
+        except zlib.error:
+            continue
+        return unpacked, stream.eof, len(data) - len(stream.unused_data or stream.unconsumed_tail)
+    raise ValueError("neither with a header nor without")
+
+
+def _unbrotli(data: bytes) -> tuple[bytes, bool, int]:
+    import brotli  # few checks meet it
+
+    unpacked, stream, used = bytearray(), brotli.Decompressor(), 0
+    try:
+        # Bit by bit: the library does not tell how much it has used of what it was given.
+        while len(unpacked) < BODY_BYTES and not stream.is_finished():
+            piece = b""
+            if stream.can_accept_more_data():
+                piece = data[used : used + _PIECE_BYTES]
+                if not piece:
+                    break
+                used += len(piece)
+            unpacked += stream.process(piece, output_buffer_limit=BODY_BYTES - len(unpacked))
+    except brotli.error as failure:
+        raise ValueError(str(failure)) from failure
+    return bytes(unpacked[:BODY_BYTES]), stream.is_finished() and used == len(data), used
+
+
+_unpackers: Final[Mapping[str, Callable[[bytes], tuple[bytes, bool, int]]]] = {
+    "deflate": _inflate,
+    "br": _unbrotli,
+}
 
 
 def _failed(name: str, cause: str) -> ProbeFailed:

@@ -9,14 +9,17 @@ from typing import Final
 
 from probes.api import ProbeFailed
 from probes.network.content import contains, decode
-from probes.network.http1 import Answer
-from probes.network.pattern import SEARCH_SECONDS, TooSlow, compile_pattern, found
-from probes.sample import ErrorClass
-from probes.units import Seconds, show_seconds
+from probes.network.http1 import BODY_BYTES, Answer
+from probes.network.json_path import JsonRule, Scalar, compile_path, find, parse
+from probes.network.pattern import compile_pattern, search
+from probes.sample import PHASES, ErrorClass
+from probes.units import Bytes, Seconds, Unit, show, show_seconds
 
 _TEXT_CHARACTERS: Final = 10_000
 _CLASS: Final = re.compile(r"[1-5]xx")
-_REFUSALS: Final = frozenset({401, 403})
+_REFUSALS: Final = frozenset({401, 403, 407})
+_PATTERNS: Final = 10
+_RULES: Final = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,18 +28,31 @@ class Expect:
 
     status: expected status code, class like 2xx, or a list of them (default 2xx)
     body_contains: text that must be in the body
-    body_matches: regular expression that must match somewhere in the body
+    body_matches: regular expression that must match somewhere in the body, or a list of them, which all must
     body_lacks: text that must not be in the body
     header: headers the answer must have, each with a text its value must contain
+    header_matches: headers the answer must have, each with a regular expression that must match in its value
+    json: paths into a JSON body like $.queue.size, each with the value that must be there, or with what it must be:
+        equals, below, above, matches (a regular expression), present
+    min_bytes: smallest size of the body, unpacked
+    max_bytes: largest size of the body, unpacked; below the 1 MiB that is read
     max_seconds: longest time from the look-up of the name to the end of the answer
+    phases: longest time of resolve, connect, tls, processing and transfer, each
     """
 
     status: int | str | tuple[int | str, ...] = "2xx"
     body_contains: str | None = None
-    body_matches: str | None = None
+    body_matches: str | tuple[str, ...] = ()
     body_lacks: str | None = None
     header: Mapping[str, str] = field(default_factory=dict)
+    header_matches: Mapping[str, str] = field(default_factory=dict)
+    json: Mapping[str, Scalar | JsonRule] = field(default_factory=dict)
+    min_bytes: Bytes | None = None
+    max_bytes: Bytes | None = None
     max_seconds: Seconds | None = None
+    phases: Mapping[str, Seconds] = field(default_factory=dict)
+    _rules: tuple[tuple[str, JsonRule], ...] = field(init=False, repr=False, compare=False)
+    """What `json` asks, each value as a rule."""
 
     def __post_init__(self) -> None:
         """Refuse what no answer could fulfil."""
@@ -47,10 +63,40 @@ class Expect:
             text = getattr(self, name)
             if text is not None and not 0 < len(text) <= _TEXT_CHARACTERS:
                 raise ValueError(f"expect.{name} must be from 1 to {_TEXT_CHARACTERS} characters long")
-        if self.body_matches is not None:
-            compile_pattern(self.body_matches)
+        if isinstance(self.body_matches, str):
+            object.__setattr__(self, "body_matches", (self.body_matches,))
+        for name in ("body_matches", "header_matches"):
+            patterns = getattr(self, name)
+            if len(patterns) > _PATTERNS:
+                raise ValueError(f"expect.{name} must not hold more than {_PATTERNS} patterns")
+        for pattern in (*self.body_matches, *self.header_matches.values()):
+            compile_pattern(pattern)
+        self._check_json()
+        self._check_limits()
         if self.max_seconds is not None and self.max_seconds <= 0:
             raise ValueError("expect.max_seconds must be longer than nothing")
+
+    def _check_json(self) -> None:
+        if len(self.json) > _RULES:
+            raise ValueError(f"expect.json must not hold more than {_RULES} paths")
+        for path in self.json:
+            compile_path(path)
+        rules = (
+            (path, rule if isinstance(rule, JsonRule) else JsonRule(equals=rule))
+            for path, rule in self.json.items()
+        )
+        object.__setattr__(self, "_rules", tuple(rules))
+
+    def _check_limits(self) -> None:
+        if self.max_bytes is not None and self.max_bytes >= BODY_BYTES:
+            raise ValueError("expect.max_bytes must be less than 1 MiB: no more than that is read")
+        if self.min_bytes is not None and self.min_bytes > min(BODY_BYTES, self.max_bytes or BODY_BYTES):
+            raise ValueError(
+                "expect.min_bytes must be at most 1 MiB and max_bytes: no more than that is read"
+            )
+        for phase, seconds in self.phases.items():
+            if phase not in PHASES or seconds <= 0:
+                raise ValueError(f"expect.phases must hold times for some of {', '.join(PHASES)}")
 
     @property
     def _statuses(self) -> tuple[int | str, ...]:
@@ -59,7 +105,14 @@ class Expect:
     @property
     def needs_body(self) -> bool:
         """True when something is expected of the body."""
-        return bool(self.body_contains or self.body_matches or self.body_lacks)
+        return bool(
+            self.body_contains
+            or self.body_matches
+            or self.body_lacks
+            or self.json
+            or self.min_bytes
+            or self.max_bytes is not None
+        )
 
     def allows(self, status: int) -> bool:
         """Say whether `status` is expected."""
@@ -76,34 +129,76 @@ class Expect:
             f"{name} answers {answer.status}, expected {' or '.join(map(str, self._statuses))}",
         )
 
-    def judge(self, answer: Answer, body: bytes, *, whole: bool, seconds: float, name: str) -> None:
-        """Raise ProbeFailed(ASSERTION) naming the first thing that is not as expected."""
-        for header, text in self.header.items():
-            value = answer.header(header.lower())
-            if value is None:
+    def judge(
+        self,
+        answer: Answer,
+        body: bytes,
+        *,
+        whole: bool,
+        seconds: float,
+        phases: Mapping[str, float],
+        name: str,
+    ) -> None:
+        """Raise ProbeFailed(ASSERTION) naming the first thing that is not as expected; BODY for what is no JSON."""
+        if self.header or self.header_matches:
+            self._judge_headers(answer, name)
+        if self.needs_body:
+            self._judge_body(answer, body, whole=whole, name=name)
+        if self.max_seconds is not None and seconds > self.max_seconds:
+            raise _failed(
+                f"{name} took {show_seconds(seconds)}, longer than {show_seconds(self.max_seconds)}"
+            )
+        for phase, most in self.phases.items():
+            if (took := phases.get(phase, 0.0)) > most:
+                raise _failed(
+                    f"{name} took {show_seconds(took)} for {phase}, longer than {show_seconds(most)}"
+                )
+
+    def _judge_headers(self, answer: Answer, name: str) -> None:
+        for header in (*self.header, *self.header_matches):
+            if answer.header(header.lower()) is None:
                 raise _failed(f"{name} answers without the header {header}")
-            if text not in value:
+        for header, text in self.header.items():
+            if text not in (answer.header(header.lower()) or ""):
                 raise _failed(f"{name} answers with a header {header} that does not contain {text[:80]!r}")
+        for header, pattern in self.header_matches.items():
+            if not search(pattern, answer.header(header.lower()) or "", "header_matches"):
+                raise _failed(f"{name} answers with a header {header} that does not match {pattern[:80]!r}")
+
+    def _judge_body(self, answer: Answer, body: bytes, *, whole: bool, name: str) -> None:
+        if self.min_bytes is not None and len(body) < self.min_bytes:
+            raise _failed(
+                f"{name} answers with {len(body)} bytes, fewer than {show(self.min_bytes, Unit.BYTES)}"
+            )
+        if self.max_bytes is not None and len(body) > self.max_bytes:
+            more = "" if whole else " or more"
+            raise _failed(
+                f"{name} answers with {len(body)} bytes{more}, more than {show(self.max_bytes, Unit.BYTES)}"
+            )
         within = "the body" if whole else f"the first {len(body)} bytes of the body"
         if self.body_contains is not None and not contains(answer, body, self.body_contains):
             raise _failed(f"{self.body_contains[:80]!r} is not found within {within} of {name}")
         if self.body_lacks is not None and contains(answer, body, self.body_lacks):
             raise _failed(f"{self.body_lacks[:80]!r} is found in the body of {name}")
-        if self.body_matches is not None and not self._matches(answer, body):
-            raise _failed(f"nothing matches {self.body_matches[:80]!r} within {within} of {name}")
-        if self.max_seconds is not None and seconds > self.max_seconds:
-            raise _failed(
-                f"{name} took {show_seconds(seconds)}, longer than {show_seconds(self.max_seconds)}"
-            )
+        for pattern in self.body_matches:
+            if not search(pattern, decode(answer, body), "body_matches"):
+                raise _failed(f"nothing matches {pattern[:80]!r} within {within} of {name}")
+        if self._rules:
+            self._judge_json(body, name)
 
-    def _matches(self, answer: Answer, body: bytes) -> bool:
-        pattern = compile_pattern(self.body_matches or "")
+    def _judge_json(self, body: bytes, name: str) -> None:
         try:
-            return found(pattern, decode(answer, body))
-        except TooSlow as failure:  # our own pattern is at fault: it says nothing about the target
-            raise RuntimeError(
-                f"cannot judge body_matches {pattern.pattern[:80]!r}: no result after {show_seconds(SEARCH_SECONDS)}"
+            document = parse(body)
+        except ValueError as failure:
+            raise ProbeFailed(
+                ErrorClass.BODY, f"cannot read the body of {name} as JSON: {failure}"
             ) from failure
+        for path, rule in self._rules:
+            there, value = find(document, compile_path(path))
+            missing = "is not there" if rule.present else None
+            complaint = rule.complaint(value) if there else missing
+            if complaint is not None:
+                raise _failed(f"{path[:80]} in the body of {name} {complaint}")
 
 
 def _as_status(status: int | str) -> int | str:

@@ -320,7 +320,9 @@ class Http:
         values["body_bytes"] = float(len(body))
         if not whole:
             run.log("stopped reading after {} bytes of the body", len(body))
-        self.expect.judge(answer, body, whole=whole, seconds=values["duration_seconds"], name=name)
+        self.expect.judge(
+            answer, body, whole=whole, seconds=values["duration_seconds"], phases=run.phases, name=name
+        )
         return Reading(values=values, phases=run.phases)
 
     def _with_evidence(

@@ -9,6 +9,8 @@ from functools import lru_cache
 from types import FrameType
 from typing import Final
 
+from probes.units import show_seconds
+
 PATTERN_CHARACTERS: Final = 1000
 SEARCH_SECONDS: Final = 0.1
 # Without the guard, which only the main thread can have, the text is short instead.
@@ -28,6 +30,19 @@ def compile_pattern(text: str) -> re.Pattern[str]:
         return re.compile(text, re.MULTILINE)
     except (re.error, RecursionError, OverflowError) as failure:
         raise ValueError(f"a pattern must be a regular expression: {failure}") from failure
+
+
+def search(pattern: str, text: str, option: str) -> bool:
+    """Say whether a pattern is found. Raises RuntimeError when it takes too long.
+
+    Our own pattern is at fault then: it says nothing about the target.
+    """
+    try:
+        return found(compile_pattern(pattern), text)
+    except TooSlow as failure:
+        raise RuntimeError(
+            f"cannot judge {option} {pattern[:80]!r}: no result after {show_seconds(SEARCH_SECONDS)}"
+        ) from failure
 
 
 def found(pattern: re.Pattern[str], text: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from base64 import b64encode
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
@@ -46,6 +47,14 @@ class Proxy:
         """What messages call it."""
         return f"{self.host}:{self.port}"
 
+    @property
+    def credentials(self) -> dict[str, str]:
+        """The header that says who we are; none without a user."""
+        if self.user is None:
+            return {}
+        words = b64encode(f"{self.user}:{self.password or ''}".encode()).decode()
+        return {"Proxy-Authorization": f"Basic {words}"}
+
     async def exchange(
         self,
         ask: Ask,
@@ -78,6 +87,16 @@ class Proxy:
         import aiohttp
         from yarl import URL
 
+        class Response(aiohttp.ClientResponse):
+            """Tells of the connection while there is one: a short answer has ended it before we see it."""
+
+            async def start(self, connection: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
+                transport = connection.transport
+                secured = None if transport is None else transport.get_extra_info("ssl_object")
+                if secured is not None:
+                    values.update(tls_values(secured))
+                return await super().start(connection)
+
         trace = aiohttp.TraceConfig()
 
         async def opened(*_: object) -> None:
@@ -98,25 +117,21 @@ class Proxy:
                     max_field_size=HEAD_BYTES,
                     skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
                     trace_configs=[trace],
+                    response_class=Response,
                 ) as session,
                 session.request(
                     ask.method,
                     URL(f"{ask.url}{ask.url.path}", encoded=True),
-                    headers=ask.sent,
+                    # Without a tunnel there is only one head, for server and proxy alike.
+                    headers=[*ask.sent, *(self.credentials.items() if context is None else ())],
                     data=ask.body or None,
                     allow_redirects=False,
                     ssl=True if context is None else context,
                     server_hostname=None if context is None or is_address(server_name) else server_name,
                     proxy=URL(f"http://{address}"),
-                    proxy_auth=None
-                    if self.user is None
-                    else aiohttp.BasicAuth(self.user, self.password or "", "utf-8"),
+                    proxy_headers=None if context is None else self.credentials,
                 ) as response,
             ):
-                transport = None if response.connection is None else response.connection.transport
-                secured = None if transport is None else transport.get_extra_info("ssl_object")
-                if secured is not None:
-                    values.update(tls_values(secured))
                 run.phase("transfer")
                 return await self._answer(ask, response)
         except (aiohttp.ClientError, OSError, ValueError) as failure:

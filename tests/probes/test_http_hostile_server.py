@@ -17,6 +17,7 @@ from lab.probe_run import LOOPS, finished, look, surroundings, until
 from probes.api import ProbeFailed, Reading
 from probes.network.expect import Expect
 from probes.network.http import Http
+from probes.network.json_path import JsonRule
 from probes.network.poller import poller
 from probes.sample import ErrorClass
 
@@ -30,6 +31,9 @@ def descriptors() -> int:
 
 OUTCOMES = [
     ("/ok", {"expect": NEEDLE}, UP, ""),
+    ("/json", {"expect": Expect(json={"$.status": "ok", "$.queue.size": JsonRule(below=10)})}, UP, ""),
+    ("/json-deep", {"expect": Expect(json={"$": 1})}, ErrorClass.BODY, "nested too deeply"),
+    ("/ok", {"expect": Expect(json={"$": 1})}, ErrorClass.BODY, "it is no JSON"),
     ("/empty", {}, UP, ""),
     ("/empty", {"expect": NEEDLE}, ErrorClass.ASSERTION, "not found within the body"),
     ("/no-length", {"expect": NEEDLE}, UP, ""),
@@ -77,7 +81,11 @@ OUTCOMES = [
     ("/deflate", {"expect": NEEDLE}, UP, ""),
     ("/deflate-raw", {"expect": NEEDLE}, UP, ""),
     ("/not-gzip", {}, ErrorClass.BODY, "not gzip"),
-    ("/brotli", {}, ErrorClass.BODY, "'br' was not asked for"),
+    ("/brotli", {"expect": NEEDLE}, UP, ""),
+    ("/brotli-cut", {}, ErrorClass.BODY, "ends too early"),
+    ("/brotli-bomb", {}, ErrorClass.BODY, "200 times its size"),
+    ("/not-brotli", {}, ErrorClass.BODY, "not br"),
+    ("/zstd", {}, ErrorClass.BODY, "'zstd' was not asked for"),
     ("/latin-1", {"expect": Expect(body_contains="Grüße")}, UP, ""),
     ("/gbk", {"expect": Expect(body_contains="正常", body_matches="^商城")}, UP, ""),
     ("/charset-lies", {"expect": NEEDLE}, UP, ""),

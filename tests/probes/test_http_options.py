@@ -74,6 +74,18 @@ def test_what_cannot_be_asked_is_refused_without_repeating_it(options: dict[str,
         pytest.param({"body_matches": "a" * 2000}, "longer than 1000", id="long pattern"),
         pytest.param({"body_matches": "(" * 490 + ")" * 490}, "regular expression", id="deep pattern"),
         pytest.param({"max_seconds": 0.0}, "max_seconds", id="no time"),
+        pytest.param({"body_matches": ("a",) * 11}, "more than 10 patterns", id="many patterns"),
+        pytest.param({"body_matches": ("a", "(")}, "regular expression", id="a broken pattern among others"),
+        pytest.param(
+            {"header_matches": {"A": "("}}, "regular expression", id="a broken pattern for a header"
+        ),
+        pytest.param({"min_bytes": 2e6}, "1 MiB", id="more than is read"),
+        pytest.param({"max_bytes": 2e6}, "less than 1 MiB", id="a limit beyond what is read"),
+        pytest.param({"min_bytes": 20.0, "max_bytes": 10.0}, "at most", id="least above most"),
+        pytest.param({"phases": {"conect": 1.0}}, "resolve, connect, tls", id="no phase"),
+        pytest.param({"phases": {"connect": 0.0}}, "expect.phases", id="no time for a phase"),
+        pytest.param({"json": {f"$.a{n}": 1 for n in range(51)}}, "more than 50", id="many paths"),
+        pytest.param({"json": {"status": "ok"}}, "begins with \\$", id="a path without its root"),
     ],
 )
 def test_an_expectation_nothing_could_meet_is_refused(expect: dict[str, Any], message: str) -> None:

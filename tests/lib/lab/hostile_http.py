@@ -20,6 +20,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+import brotli
+
 _BLOCK: Final = b"x" * 65536
 _TEN_GIGABYTES: Final = 10 * 1000**3
 
@@ -224,6 +226,8 @@ _RAW_DEFLATE: Final = _RAW.compress(b"needle") + _RAW.flush()
 
 PATHS: Final[dict[str, Misbehaviour]] = {
     "/ok": says(answer(b"ok needle ok", headers="Content-Type: text/plain\r\nX-Version: 1.2.3\r\n")),
+    "/json": says(answer(b'{"status": "ok", "queue": {"size": 7}}', headers="X-Build: 2026-11\r\n")),
+    "/json-deep": says(answer(b"[" * 200_000)),
     "/empty": says(answer(b"")),
     "/no-length": says(b"HTTP/1.0 200 OK\r\n\r\nuntil the end needle"),
     "/no-reason": says(b"HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nok"),
@@ -277,7 +281,11 @@ PATHS: Final[dict[str, Misbehaviour]] = {
     "/deflate": _encoded(zlib.compress(b"needle"), "deflate"),
     "/deflate-raw": _encoded(_RAW_DEFLATE, "deflate"),
     "/not-gzip": _encoded(b"plain text", "gzip"),
-    "/brotli": _encoded(b"\x0b\x02\x80needle\x03", "br"),
+    "/brotli": _encoded(brotli.compress(b"packed needle"), "br"),
+    "/brotli-cut": _encoded(brotli.compress(bytes(range(256)) * 8)[:-20], "br"),
+    "/brotli-bomb": _encoded(brotli.compress(bytes(10**8), quality=9), "br"),
+    "/not-brotli": _encoded(b"\xff" * 20, "br"),
+    "/zstd": _encoded(b"\x28\xb5\x2f\xfd", "zstd"),
     "/latin-1": says(answer("Grüße".encode("latin-1"), headers="Content-Type: text/html; charset=ISO-8859-1\r\n")),
     "/gbk": says(answer("商城正常".encode("gbk"), headers="Content-Type: text/html; charset=gbk\r\n")),
     "/charset-lies": says(answer(b"needle", headers="Content-Type: text/plain; charset=utf-16\r\n")),
@@ -317,7 +325,8 @@ async def read_request(reader: asyncio.StreamReader) -> Request | None:
     except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
         return None
     method, target, _version = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ", 2)
-    path, _, query = target.partition("?")
+    # A proxy may pass on the whole URL, which any server has to take.
+    path, _, query = re.sub(r"^http://[^/?]*", "", target).partition("?")
     request = Request(method=method, path=path, query=query, head=head[:-4])
     length = int(request.header("Content-Length") or 0)
     request.body = await reader.readexactly(length) if length else b""
