@@ -16,7 +16,7 @@ SOURCES := probes alerting config monitor tests bench
 export PYTHON PREFIX BINDIR SYSCONFDIR UNITDIR DESTDIR
 
 .DEFAULT_GOAL := help
-.PHONY: help run test faults check format lock wheel wheel-test install uninstall bench-idle clean
+.PHONY: help run test faults check format lock wheel wheel-test install uninstall bench bench-idle clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,11 @@ install: ## Install below PREFIX with unit, user and configuration (DESTDIR=… 
 
 uninstall: ## Remove what install put there; configuration and state stay
 	@scripts/install uninstall
+
+bench: ## Measure it beside others for 40 minutes and write docs/performance.md (ARGS=--quick; ARGS='checks tls' picks)
+	@scripts/venv run
+	@scripts/bench-tools
+	@$(BIN)/python bench/run.py $(ARGS)
 
 bench-idle: ## Measure start, memory and CPU of an idle daemon
 	@scripts/venv run
