@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import math
+import ssl
+import time
+from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
+from config.schema.decode import adapter
 from lab.hostile_http import hostile
 from lab.probe_certificates import BAD, Authority
 from lab.probe_http import Result, ask, failure
 from lab.probe_run import LOOPS, finished, look, surroundings
 from lab.probe_server import serving
 from probes.api import Reading
+from probes.network.families import Families
 from probes.network.http import Http
+from probes.network.tls import TlsVersion
 from probes.sample import ErrorClass
 
 DAY = 86400
@@ -95,3 +103,114 @@ def test_a_handshake_that_goes_wrong_is_down_with_class_tls_or_cut_off(path: str
         assert isinstance(result, TimeoutError)
     else:
         assert failure(result).error is ErrorClass.TLS
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_server_that_asks_who_we_are_is_shown_our_certificate(
+    loop: str, authority: Authority, tmp_path: Path
+) -> None:
+    tls = authority.server()
+    tls.load_verify_locations(authority.file)
+    tls.verify_mode = ssl.CERT_REQUIRED
+    ours = authority.ca.issue_cert("nightbell.example.com")
+    cert, key = str(tmp_path / "cert.pem"), str(tmp_path / "key.pem")
+    for blob in ours.cert_chain_pems:
+        blob.write_to_path(cert, append=True)
+    ours.private_key_pem.write_to_path(key)
+    shown, _, _ = ask("/ok", loop=loop, tls=tls, ca=authority.file, cert=cert, key=key)
+    assert isinstance(shown, Reading), shown
+    refused, _, _ = ask("/ok", loop=loop, tls=tls, ca=authority.file)
+    assert failure(refused).error in {ErrorClass.TLS, ErrorClass.PROTOCOL}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        pytest.param(None, "cannot load the client certificate from .*cert.pem", id="missing"),
+        pytest.param(b"rubbish", "cannot load the client certificate from .*cert.pem", id="rubbish"),
+        pytest.param("locked", "its key needs a password", id="under a password"),
+    ],
+)
+def test_a_client_certificate_that_cannot_be_read_is_our_own_fault(
+    content: bytes | str | None, message: str, authority: Authority, tmp_path: Path
+) -> None:
+    path = tmp_path / "cert.pem"
+    if content == "locked":
+        ours = authority.ca.issue_cert("nightbell.example.com")
+        key = serialization.load_pem_private_key(ours.private_key_pem.bytes(), None)
+        locked = key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"secret"),
+        )
+        path.write_bytes(locked + ours.cert_chain_pems[0].bytes())
+    elif isinstance(content, bytes):
+        path.write_bytes(content)
+
+    async def go() -> None:
+        with surroundings() as run, pytest.raises(OSError, match=message):
+            await Http(url="https://127.0.0.1:9/", cert=str(path)).probe(run)
+
+    finished(go)
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_server_below_the_oldest_version_that_will_do_is_class_tls(loop: str, authority: Authority) -> None:
+    tls = authority.server()
+    tls.maximum_version = ssl.TLSVersion.TLSv1_2
+    old, _, _ = ask("/ok", loop=loop, tls=tls, ca=authority.file)
+    assert isinstance(old, Reading)
+    assert old.values["tls_version"] == 1.2
+    refused, _, _ = ask("/ok", loop=loop, tls=tls, ca=authority.file, tls_min=TlsVersion.V1_3)
+    assert failure(refused).error is ErrorClass.TLS
+    assert "TLS" in failure(refused).message
+
+
+@pytest.mark.parametrize("written", ["1.3", 1.3])
+def test_a_version_of_tls_may_be_written_as_a_number(written: object) -> None:
+    options = {"url": "https://h/", "tls_min": written}
+    (probe,) = adapter(Http).validate_python((options,))
+    assert isinstance(probe, Http)
+    assert probe.tls_min is TlsVersion.V1_3
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_another_server_name_is_asked_for_and_expected(loop: str, authority: Authority) -> None:
+    asked: list[str | None] = []
+    tls = authority.server("shop.example.com")
+    tls.sni_callback = lambda _socket, name, _context: asked.append(name)
+    result, _, _ = ask("/ok", loop=loop, tls=tls, ca=authority.file, server_name="Shop.Example.com")
+    assert isinstance(result, Reading), result
+    assert asked == ["shop.example.com"]
+    wrong, _, _ = ask("/ok", loop=loop, tls=tls, ca=authority.file, server_name="pay.example.com")
+    assert "not valid for this name" in failure(wrong).message
+
+
+def test_another_server_name_is_not_asked_for_where_a_redirect_leads_elsewhere(authority: Authority) -> None:
+    tls = authority.server("shop.example.com", "localhost")
+    result, server, _ = ask("/redirect-to-name", tls=tls, ca=authority.file, server_name="shop.example.com")
+    assert isinstance(result, Reading), result
+    assert len(server.requests) == 2
+
+
+def test_what_is_told_of_a_certificate_fits_together(authority: Authority) -> None:
+    result, _, _ = ask("/ok", tls=authority.server(days=10, began_days_ago=30), ca=authority.file)
+    assert isinstance(result, Reading)
+    assert result.values["certificate_lifetime_left_ratio"] == pytest.approx(0.25, abs=0.001)
+    left = result.values["certificate_ends_timestamp_seconds"] - time.time()
+    assert left == pytest.approx(result.values["certificate_expires_seconds"], abs=5)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        pytest.param({"key": "k.pem"}, "key needs cert", id="a key alone"),
+        pytest.param({"server_name": "a b"}, "no host name", id="no name"),
+        pytest.param(
+            {"url": "https://127.0.0.1/", "family": Families.BOTH}, "both needs a name", id="both of one"
+        ),
+    ],
+)
+def test_options_of_tls_that_make_no_sense_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Http(**{"url": "https://h/", **options})
