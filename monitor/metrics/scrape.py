@@ -8,10 +8,10 @@ from monitor.metrics.series import CheckSeries
 
 
 class Scraper:
-    """Answers scrapes; keeps the lines of the checks from one to the next."""
+    """Answers scrapes; keeps how the lines of the checks are written from one to the next."""
 
     def __init__(self) -> None:
-        """Begin with nothing written: who is never scraped pays nothing."""
+        """Begin with nothing: who is never scraped pays nothing."""
         self._series = CheckSeries()
 
     async def scrape(self, daemon: Daemon, accept: str = "") -> tuple[str, bytes]:
@@ -21,7 +21,6 @@ class Scraper:
         form = own.negotiate(accept)
         outbox = await own.ask(daemon)
         config = daemon.config
-        await self._series.refresh(config.checks, config.plan, daemon.samples)
-        checks = await self._series.text(form)
+        checks = await self._series.text(config.checks, config.plan, daemon.samples, form)
         end = END if form is Format.OPENMETRICS else ""
         return form.value, b"".join((encode(own.text(daemon, outbox, form)), checks, encode(end)))

@@ -1,13 +1,13 @@
 """The series of the checks: written by hand, because a library takes 100 times as long and stalls the loop.
 
-The lines of a check are kept until its sample changes, so a scrape joins strings. Checks of one kind mostly
-have the same families in the same order (the same *shape*): their lines are joined column by column.
+Between two scrapes nearly every sample changes, so no line is kept: what is kept is how to write them. Samples of one
+kind with the same values share a *form*; a check adds its labels, a sample its numbers.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from math import isfinite
@@ -21,7 +21,9 @@ from probes.sample import Outcome, Sample
 from probes.units import Unit
 
 SLICE: Final = 100
-"""So many changed checks are written before the event loop gets its turn again (about 1 ms)."""
+"""So many checks are written before the event loop gets its turn again (about 1 ms)."""
+FORMS: Final = 1000
+"""So many forms are kept: of one kind there are a handful, unless each check has mount points of its own."""
 
 SUCCESS: Final = Family(name="probe_success", help="Whether the last run found its target up.")
 DURATION: Final = Family(name="probe_duration_seconds", help="How long the last run took.")
@@ -41,43 +43,24 @@ _OWN: Final = frozenset({"check", "instance", "phase", "outcome", "error"})
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How the samples of a check are written as long as they have the same values: all but the numbers.
+    """How samples are written that have the same values: all but the labels of the check and the numbers.
 
-    `starts` has the beginning of each line, `factors` what a number is multiplied by where it is not 1, `places` which
-    lines belong to each family of `shape`.
+    `places` has for each line its family, what stands before the labels and what after them; `factors` what a number
+    is multiplied by where that is not 1.
     """
 
-    shape: tuple[Family, ...]
-    starts: tuple[str, ...]
+    places: tuple[tuple[Family, str, str], ...]
     factors: tuple[tuple[int, float], ...]
-    places: tuple[tuple[int, ...], ...]
 
-    def lines(self, numbers: list[float]) -> tuple[str, ...]:
-        """Return the lines of each family."""
+    def lines(self, labelled: str, numbers: list[float]) -> list[str]:
+        """Return one line for each number."""
         for place, factor in self.factors:
             numbers[place] *= factor
-        flat = [
-            f"{start}{value!r}\n" if isfinite(value) else f"{start}{number(value)}\n"
-            for start, value in zip(self.starts, numbers, strict=True)
+        written = map(repr, numbers) if all(map(isfinite, numbers)) else map(number, numbers)
+        return [
+            f"{head}{labelled}{tail}{value}\n"
+            for (_, head, tail), value in zip(self.places, written, strict=True)
         ]
-        if len(self.places) == len(flat):
-            return tuple(flat)
-        return tuple(
-            flat[places[0]] if len(places) == 1 else "".join([flat[place] for place in places])
-            for places in self.places
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """What was written of one check: its lines per family, in the order of `form.shape`."""
-
-    check: Check
-    plan: CheckPlan | None
-    sample: Sample
-    likeness: object
-    form: Form
-    lines: tuple[str, ...]
 
 
 class CheckSeries:
@@ -85,69 +68,65 @@ class CheckSeries:
 
     def __init__(self) -> None:
         """Begin with none."""
-        self._blocks: dict[str, Block] = {}
+        self._labels: dict[str, tuple[Check, CheckPlan | None, str]] = {}
         self._families: dict[str, Family] = {}
-        self._shapes: dict[tuple[str, ...], tuple[Family, ...]] = {}
+        self._forms: dict[object, Form] = {}
 
-    async def refresh(self, checks: Mapping[str, Check], plan: Plan, samples: Mapping[str, Sample]) -> None:
-        """Write anew what has changed, drop what is no longer there; give way to others in between."""
-        for name in [name for name in self._blocks if name not in checks or name not in samples]:
-            del self._blocks[name]
-        written = 0
-        for name, check in list(checks.items()):
-            sample = samples.get(name)
-            if sample is None:
-                continue
-            about, block = plan.checks.get(name), self._blocks.get(name)
-            if block and block.sample is sample and block.check is check and block.plan is about:
-                continue
-            self._blocks[name] = self._write(check, about, sample, block)
-            written += 1
-            if written % SLICE == 0:
-                await asyncio.sleep(0)
-
-    async def text(self, form: Format) -> bytes:
-        """Return every family with its header and all its lines; give way to others between families."""
-        rows: dict[tuple[Family, ...], list[tuple[str, ...]]] = {}
-        for block in self._blocks.values():
-            rows.setdefault(block.form.shape, []).append(block.lines)
-        families: dict[Family, list[tuple[str, ...]]] = {}
-        for shape, lines in rows.items():
-            for family, column in zip(shape, zip(*lines, strict=True), strict=True):
-                families.setdefault(family, []).append(column)
-        parts = []
-        for family in sorted(families, key=lambda family: family.name):
-            columns = ("".join(column) for column in families[family])
-            parts.append(encode("".join((family.header(form), *columns))))
+    async def text(
+        self, checks: Mapping[str, Check], plan: Plan, samples: Mapping[str, Sample], form: Format
+    ) -> bytes:
+        """Return every family with its header and all its lines; give way to others in between."""
+        families: dict[Family, list[bytes]] = {}
+        names = [name for name in checks if name in samples]
+        for start in range(0, len(names), SLICE):
+            rows: dict[Form, list[list[str]]] = {}
+            for name in names[start : start + SLICE]:
+                check, sample = checks.get(name), samples.get(name)
+                if check is not None and sample is not None:  # a reload may have come in between
+                    how = self._form(check, sample)
+                    labelled = self._labelled(name, check, plan.checks.get(name))
+                    rows.setdefault(how, []).append(how.lines(labelled, _numbers(type(check.probe), sample)))
+            for how, lines in rows.items():
+                for (family, _, _), column in zip(how.places, zip(*lines, strict=True), strict=True):
+                    families.setdefault(family, []).append(encode("".join(column)))
             await asyncio.sleep(0)
+        self._forget(checks)
+        parts: list[bytes] = []
+        for family in sorted(families, key=lambda family: family.name):
+            parts += (encode(family.header(form)), *families[family])
         return b"".join(parts)
 
-    def _write(self, check: Check, plan: CheckPlan | None, sample: Sample, before: Block | None) -> Block:
-        likeness = _likeness(sample)
-        if before and before.check is check and before.plan is plan and before.likeness == likeness:
-            form = before.form
-        else:
-            form = self._form(check, plan, sample)
-        return Block(check, plan, sample, likeness, form, form.lines(_numbers(type(check.probe), sample)))
+    def _labelled(self, name: str, check: Check, plan: CheckPlan | None) -> str:
+        known = self._labels.get(name)
+        if known is None or known[0] is not check or known[1] is not plan:
+            known = self._labels[name] = check, plan, _labels(check, plan)
+        return known[2]
 
-    def _form(self, check: Check, plan: CheckPlan | None, sample: Sample) -> Form:
-        families = {family.name: family for family, _ in families_of(type(check.probe)).values()}
-        series = _series(check, plan, sample, families)
-        by_family: dict[str, list[int]] = {}
-        for place, (name, _, _) in enumerate(series):
-            by_family.setdefault(name, []).append(place)
-        names = tuple(by_family)
-        shape = self._shapes.get(names)
-        if shape is None:
-            # The first kind to use a name says what it means: one family has one help text.
-            shape = tuple(self._families.setdefault(name, families[name]) for name in names)
-            self._shapes[names] = shape
+    def _form(self, check: Check, sample: Sample) -> Form:
+        kind = type(check.probe)
+        likeness = kind, _likeness(sample)
+        known = self._forms.get(likeness)
+        if known is None:
+            known = self._forms[likeness] = self._new_form(kind, sample)
+        return known
+
+    def _new_form(self, kind: type[Probe], sample: Sample) -> Form:
+        series = _series(kind, sample)
         return Form(
-            shape=shape,
-            starts=tuple(f"{name}{{{labelled}}} " for name, labelled, _ in series),
+            # The first kind to use a name says what it means: one family has one help text.
+            places=tuple(
+                (self._families.setdefault(family.name, family), f"{family.name}{{", f"{more}}} ")
+                for family, more, _ in series
+            ),
             factors=tuple((place, factor) for place, (_, _, factor) in enumerate(series) if factor != 1.0),
-            places=tuple(tuple(places) for places in by_family.values()),
         )
+
+    def _forget(self, checks: Mapping[str, Check]) -> None:
+        """Let go of what is no longer there, and of forms where mount points come and go."""
+        if len(self._labels) > len(checks):
+            self._labels = {name: known for name, known in self._labels.items() if name in checks}
+        if len(self._forms) > FORMS:
+            self._forms.clear()
 
 
 @cache
@@ -163,28 +142,24 @@ def _family(kind: str, name: str, metric: Metric) -> tuple[Family, float]:
     return Family(name=metric.exposed or f"nightbell_{kind}_{name}", help=metric.help), factor
 
 
-def _series(
-    check: Check, plan: CheckPlan | None, sample: Sample, families: dict[str, Family]
-) -> list[tuple[str, str, float]]:
-    """Return family, labels and factor of each line, in the order of `_numbers`; complete `families`."""
-    kind, base = type(check.probe), _labels(check, plan)
+def _series(kind: type[Probe], sample: Sample) -> list[tuple[Family, str, float]]:
+    """Return family, labels beside the check's own, and factor of each line, in the order of `_numbers`."""
     metrics = families_of(kind)
-    found = [(LAST_RUN.name, base, 1.0), (DURATION.name, base, 1.0)]
+    found = [(LAST_RUN, "", 1.0), (DURATION, "", 1.0)]
     if sample.outcome is not Outcome.UNKNOWN:  # our own trouble is no word about the target
-        found.append((SUCCESS.name, base, 1.0))
+        found.append((SUCCESS, "", 1.0))
     if sample.outcome is not Outcome.UP:
         error = sample.error.value if sample.error else ""
-        found.append((TROUBLE.name, f'{base},outcome="{sample.outcome.value}",error="{error}"', 1.0))
+        found.append((TROUBLE, f',outcome="{sample.outcome.value}",error="{error}"', 1.0))
     if sample.phases:
         name = _PHASES.get(kind.KIND, f"nightbell_{kind.KIND}_phase_duration_seconds")
-        families.setdefault(name, Family(name=name, help="How long each phase of the last run took."))
-        found += [(name, f'{base},phase="{phase}"', 1.0) for phase in sample.phases]
-    for labelled, values in _targets(kind, base, sample):
-        for name in values:
-            if name in metrics:
-                family, factor = metrics[name]
-                found.append((family.name, labelled, factor))
-    families |= {family.name: family for family in (LAST_RUN, DURATION, SUCCESS, TROUBLE)}
+        family = Family(name=name, help="How long each phase of the last run took.")
+        found += [(family, f',phase="{phase}"', 1.0) for phase in sample.phases]
+    found += [(metrics[name][0], "", metrics[name][1]) for name in sample.values if name in metrics]
+    part = kind.PART or "part"
+    for called, values in sample.parts.items():
+        more = f",{labels(((part, called),))}"
+        found += [(metrics[name][0], more, metrics[name][1]) for name in values if name in metrics]
     return found
 
 
@@ -207,13 +182,6 @@ def _likeness(sample: Sample) -> object:
     """Return what two samples share that are written alike."""
     parts = tuple((name, *values) for name, values in sample.parts.items()) if sample.parts else ()
     return sample.outcome, sample.error, tuple(sample.phases), tuple(sample.values), parts
-
-
-def _targets(kind: type[Probe], base: str, sample: Sample) -> Iterator[tuple[str, Mapping[str, float]]]:
-    yield base, sample.values
-    part = kind.PART or "part"
-    for name, values in sample.parts.items():
-        yield f"{base},{labels(((part, name),))}", values
 
 
 def _labels(check: Check, plan: CheckPlan | None) -> str:

@@ -93,9 +93,7 @@ def written(
     )
 
     async def run() -> bytes:
-        series = CheckSeries()
-        await series.refresh({label: check}, plan, {label: sample})
-        return await series.text(form)
+        return await CheckSeries().text({label: check}, plan, {label: sample}, form)
 
     return asyncio.run(run()) + (b"# EOF\n" if form is Format.OPENMETRICS else b"")
 
@@ -152,7 +150,7 @@ def test_labels_and_help_are_escaped() -> None:
 
 
 def test_many_checks_give_the_event_loop_its_turn() -> None:
-    """Changed samples are written in slices; a scrape of unchanged ones only joins."""
+    """Samples are written in slices."""
     probe: Any = Odd("h")
     count = 2_000
     checks = {
@@ -169,15 +167,14 @@ def test_many_checks_give_the_event_loop_its_turn() -> None:
     async def run() -> None:
         nonlocal turns
         series = CheckSeries()
-        writing = asyncio.create_task(series.refresh(checks, plan, samples))
+        writing = asyncio.create_task(series.text(checks, plan, samples, Format.TEXT))
         while not writing.done():
             turns += 1
             await asyncio.sleep(0)
-        text = await series.text(Format.TEXT)
+        text = writing.result()
         assert text.count(b"nightbell_odd_level{") == count
         assert text.count(b"# TYPE nightbell_odd_level") == 1
-        await series.refresh(checks, plan, samples)
-        assert await series.text(Format.TEXT) == text
+        assert await series.text(checks, plan, samples, Format.TEXT) == text
 
     asyncio.run(run())
     assert turns >= count // 100
