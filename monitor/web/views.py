@@ -236,7 +236,11 @@ def history(track: Track | None) -> View:
     failure = track.failure if track is not None else None
     return {
         "history": [
-            {"at": instant(past.at), "outcome": past.outcome.value, "duration": amount(round(past.duration, 6))}
+            {
+                "at": instant(past.at),
+                "outcome": past.outcome.value,
+                "duration": amount(round(past.duration, 6)),
+            }
             for past in track or ()
         ],
         "last_failure": {

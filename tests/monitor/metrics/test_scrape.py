@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -40,13 +41,6 @@ people:
 rotas: {ops: {people: [li]}, night: {people: [han]}}
 channels: {log: {notifier: log}}
 """
-
-
-EXAMPLES = {
-    "http": "url: https://shop.example/",
-    "tcp": "target: '10.0.0.5:5432'",
-    "unit": "unit: nginx.service",
-}
 
 
 def promtool(body: bytes) -> list[str]:
@@ -99,7 +93,8 @@ def test_promtool_finds_nothing_to_complain_of(tmp_path: Path) -> None:
 
 def test_of_no_kind_promtool_finds_anything_to_complain_of(tmp_path: Path) -> None:
     async def story() -> None:
-        checks = "".join(f"  a-{name}: {{probe: {name}, {EXAMPLES.get(name, '')}}}\n" for name in KINDS)
+        examples = {name: json.dumps({"probe": name, **kind.EXAMPLE}) for name, kind in KINDS.items()}
+        checks = "".join(f"  a-{name}: {example}\n" for name, example in examples.items())
         async with web_daemon(tmp_path, f"host: off\nchecks:\n{checks}") as daemon:
             await fill(daemon)
             _, body = await Scraper().scrape(daemon)
