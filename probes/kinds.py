@@ -10,6 +10,7 @@ from probes.host.load import Load
 from probes.host.memory import Memory
 from probes.host.swap import Swap
 from probes.host.unit import Unit
+from probes.network.handshake import Tls
 from probes.network.http import Http
 from probes.network.tcp import Tcp
 
@@ -24,6 +25,7 @@ KINDS: dict[str, type[Probe]] = {
         Memory,
         Swap,
         Tcp,
+        Tls,
         Unit,
     )
 }

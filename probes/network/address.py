@@ -119,6 +119,14 @@ def parse_host_port(text: str) -> tuple[str, int | None]:
     return parse_host(text), None
 
 
+def parse_target(text: str, port: int | None) -> tuple[str, int | None]:
+    """Return the host of a target and its port, which may stand apart. Raise ValueError when there are two."""
+    host, own = parse_host_port(text)
+    if own is not None and port not in {None, own}:
+        raise ValueError("target and port name different ports")
+    return host, own if own is not None or port is None else parse_port(str(port))
+
+
 def parse_port(text: str) -> int:
     """Return a TCP port. Raise ValueError unless it is from 1 to 65535 in plain digits."""
     if not re.fullmatch(r"[0-9]{1,5}", text) or not 1 <= int(text) <= 65535:

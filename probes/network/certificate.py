@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ipaddress
 import ssl
 import time
 from collections.abc import Mapping
 from typing import Final
 
 from probes.api import Metric
+from probes.network.address import is_address
 from probes.network.connection import Connection
 from probes.network.tls import validity, version
 from probes.units import Unit
@@ -45,3 +47,27 @@ def tls_values(secured: ssl.SSLSocket | ssl.SSLObject) -> dict[str, float]:
         values["certificate_ends_timestamp_seconds"] = holds.ends
         values["certificate_lifetime_left_ratio"] = holds.left_ratio(now)
     return values
+
+
+def is_for(connection: Connection, name: str) -> bool:
+    """Say whether the certificate of the other side names a host or address; for those that nobody has verified."""
+    secured = connection.secured
+    inner = getattr(secured, "_sslobj", None)  # public only from Python 3.13 on
+    get = getattr(inner, "get_unverified_chain", None)
+    chain = None if get is None else get()
+    if not chain:
+        return False
+    return any(fits(kind, known, name) for kind, known in chain[0].get_info().get("subjectAltName", ()))
+
+
+def fits(kind: str, known: str, name: str) -> bool:
+    """Say whether an entry of a certificate (`DNS` or `IP Address`, and its text) is for a host or address."""
+    if is_address(name):
+        try:  # the library writes IPv6 in full, with zeros
+            return kind == "IP Address" and ipaddress.ip_address(name) == ipaddress.ip_address(known.strip())
+        except ValueError:
+            return False
+    if kind != "DNS":
+        return False
+    known, name = known.lower(), name.removesuffix(".").lower()
+    return known == name or (known.startswith("*.") and known[1:] == f".{name.partition('.')[2]}")

@@ -109,7 +109,10 @@ def version(connection: ssl.SSLSocket | ssl.SSLObject) -> float:
 
 def _first_to_end(certificates: list[Any]) -> Validity | None:
     known = [
-        Validity(ssl.cert_time_to_seconds(info["notBefore"]), ssl.cert_time_to_seconds(info["notAfter"]))
+        Validity(
+            float(ssl.cert_time_to_seconds(info["notBefore"])),
+            float(ssl.cert_time_to_seconds(info["notAfter"])),
+        )
         for info in certificates
         if info
     ]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from types import GenericAlias
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from lab.hostile_http import hostile
+from lab.probe_certificates import Authority
 from lab.probe_run import LOOPS, finished, look, surroundings
 from probes.api import Metric, Probe, ProbeFailed, Reading
 from probes.kinds import KINDS
@@ -120,6 +122,7 @@ OPTIONS: dict[str, dict[str, object]] = {
     "bandwidth": {"interface": "lo", "capacity": "1Gbit/s"},
     "http": {"url": "http://127.0.0.1:{port}/ok", "expect": {"status": 200, "body_contains": "ok"}},
     "tcp": {"target": "127.0.0.1:{port}"},
+    "tls": {"target": "127.0.0.1:{tls_port}", "ca": "{ca}"},
     "unit": {"unit": "nginx"},
 }
 """How to aim a kind at this machine, where its defaults do not."""
@@ -132,18 +135,25 @@ def systemd(systemctl: Path) -> None:
     systemctl.chmod(0o755)
 
 
-def aimed(kind: type[Probe], port: int) -> Probe:
+@contextlib.asynccontextmanager
+async def targets(authority: Authority) -> AsyncIterator[dict[str, object]]:
+    """Give what kinds are aimed at: a server, with TLS and without."""
+    async with hostile() as plain, hostile(tls=authority.server()) as secure:
+        yield {"port": plain.port, "tls_port": secure.port, "ca": authority.file}
+
+
+def aimed(kind: type[Probe], places: Mapping[str, object]) -> Probe:
     options = OPTIONS.get(kind.KIND, {})
-    return build(kind, {k: v.format(port=port) if isinstance(v, str) else v for k, v in options.items()})
+    return build(kind, {k: v.format_map(places) if isinstance(v, str) else v for k, v in options.items()})
 
 
 @each_kind
 @pytest.mark.parametrize("loop", LOOPS)
-def test_a_reading_holds_declared_metrics_only(kind: type[Probe], loop: str) -> None:
+def test_a_reading_holds_declared_metrics_only(kind: type[Probe], loop: str, authority: Authority) -> None:
     async def go() -> list[Reading | ProbeFailed | TimeoutError]:
-        async with hostile() as server:
+        async with targets(authority) as places:
             with surroundings() as run:
-                probe = aimed(kind, server.port)
+                probe = aimed(kind, places)
                 readings = [await look(probe, run)]
                 await asyncio.sleep(0.01)
                 return [*readings, await look(probe, run)]
@@ -167,13 +177,14 @@ def test_a_cancelled_probe_ends_promptly(kind: type[Probe], loop: str) -> None:
     async def go() -> None:
         never = asyncio.get_running_loop().create_future()
         async with hostile() as server:
+            places = {"port": 0, "tls_port": server.port, "ca": None}
             with surroundings() as run:
                 run.offload = lambda *_: never  # type: ignore[method-assign,assignment]
                 hanging = {
                     "http": {"url": server.url("/hang")},
                     "tcp": {"target": f"127.0.0.1:{server.port}", "expect": "x"},
                 }
-                probe = build(kind, hanging[kind.KIND]) if kind.KIND in hanging else aimed(kind, 0)
+                probe = build(kind, hanging[kind.KIND]) if kind.KIND in hanging else aimed(kind, places)
                 task = asyncio.get_running_loop().create_task(probe.probe(run))
                 await asyncio.sleep(0.05)
                 if task.done():  # some kinds never wait
@@ -188,12 +199,12 @@ def test_a_cancelled_probe_ends_promptly(kind: type[Probe], loop: str) -> None:
 
 
 @each_kind
-def test_a_probe_keeps_its_memory_to_itself(kind: type[Probe]) -> None:
+def test_a_probe_keeps_its_memory_to_itself(kind: type[Probe], authority: Authority) -> None:
     """Two checks of one kind must not share what a rate is computed from."""
 
     async def go() -> tuple[Reading, Reading]:
-        async with hostile() as server:
-            probe = aimed(kind, server.port)
+        async with targets(authority) as places:
+            probe = aimed(kind, places)
             with surroundings() as run:
                 await probe.probe(run)
                 await asyncio.sleep(0.01)

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from config.schema.decode import adapter
 from lab.probe_certificates import BAD, Authority
 from lab.probe_run import LOOPS, finished, look, surroundings
 from lab.probe_server import Serve, serving
 from probes.api import ProbeFailed, Reading
-from probes.network.tcp import Tcp
+from probes.network.starttls import StartTls
+from probes.network.tcp import Step, Tcp
 from probes.sample import ErrorClass
 
 Result = Reading | ProbeFailed | TimeoutError
@@ -131,6 +133,67 @@ def test_over_tls_the_certificate_is_verified_and_its_end_reported(loop: str, au
     assert bad.error is ErrorClass.TLS
 
 
+async def mail(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"220-mail.example.com\r\n220 rea")
+    await writer.drain()
+    await asyncio.sleep(0.01)
+    writer.write(b"dy\r\n")
+    while line := await reader.readline():
+        writer.write(b"221 bye\r\n" if line == b"QUIT\r\n" else b"250-one\r\n250 two\r\n")
+
+
+async def prompt(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"login: ")
+    if await reader.readline() == b"li\n":
+        writer.write(b"password: ")
+    await reader.read()
+
+
+def steps(*words: str) -> tuple[Step, ...]:
+    return tuple(Step(expect=word[2:]) if word.startswith("<") else Step(send=word[2:]) for word in words)
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize(
+    ("serve", "words", "message"),
+    [
+        pytest.param(mail, ("< ^220 ready$", "> EHLO x", "< ^250 two", "> QUIT", "< ^221"), None, id="mail"),
+        pytest.param(mail, ("< ^220", "> EHLO x", "> QUIT", "< ^221"), None, id="lines are passed over"),
+        pytest.param(
+            prompt, ("< login: $", "> li\n", "< ^password: "), None, id="prompts have no line break"
+        ),
+        pytest.param(mail, ("< ^220", "> EHLO x", "< ^250 none", "> QUIT"), "cut off", id="never says it"),
+        pytest.param(says_bye, ("< ^220",), "'^220' in step 1: it closed the connection", id="bye"),
+        pytest.param(redis, ("> NOISE", "< PONG"), "'PONG' in step 2: it closed", id="closes"),
+        pytest.param(
+            many_lines, ("< ^250 ok",), "in step 1: not found within the first 100 lines", id="lines"
+        ),
+        pytest.param(endless, ("< ^220 ready",), "in step 1: a line is longer than 4096", id="a line"),
+    ],
+)
+def test_a_conversation_goes_step_by_step(
+    serve: Serve, words: tuple[str, ...], message: str | None, loop: str
+) -> None:
+    result = ask(serve, loop=loop, steps=steps(*words), within=0.3 if message == "cut off" else 10)
+    if message is None:
+        assert isinstance(result, Reading), result
+        assert result.values["answer_seconds"] >= 0
+    elif message == "cut off":
+        assert isinstance(result, TimeoutError)
+    else:
+        assert isinstance(result, ProbeFailed)
+        assert result.error is ErrorClass.ASSERTION
+        assert message in result.message
+
+
+def test_steps_are_read_from_a_list() -> None:
+    options = {"target": "h:25", "steps": [{"expect": "^220"}, {"send": "QUIT"}], "starttls": "smtp"}
+    (probe,) = adapter(Tcp).validate_python((options,))
+    assert isinstance(probe, Tcp)
+    assert [(step.expect, step.send) for step in probe.steps] == [("^220", None), (None, "QUIT")]
+    assert probe.starttls is StartTls.SMTP
+
+
 @pytest.mark.parametrize(
     ("options", "target", "port"),
     [
@@ -168,8 +231,28 @@ def test_the_target_is_the_host_and_the_port_a_number(
         pytest.param({"target": "[::1]]:80"}, "IPv6", id="brackets"),
         pytest.param({"target": "db:1", "send": ""}, "send must", id="nothing to send"),
         pytest.param({"target": "db:1", "expect": "x" * 5000}, "expect must", id="more than is read"),
+        pytest.param(
+            {"target": "h:1", "steps": (Step(send="a"),), "send": "a"}, "steps exclude", id="both ways"
+        ),
+        pytest.param({"target": "h:1", "steps": (Step(send="a"),) * 51}, "more than 50", id="many steps"),
+        pytest.param({"target": "h:1", "tls": True, "starttls": StartTls.SMTP}, "exclude", id="TLS twice"),
+        pytest.param({"target": "h:1", "key": "k.pem"}, "key needs cert", id="a key alone"),
     ],
 )
 def test_what_cannot_be_reached_is_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Tcp(**options)
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        ({}, "either send or expect"),
+        ({"send": "a", "expect": "b"}, "either send or expect"),
+        ({"expect": "("}, "regular expression"),
+        ({"send": "x" * 5000}, "more than 4096 bytes"),
+    ],
+)
+def test_a_step_that_is_none_is_refused(step: dict[str, str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Step(**step)
