@@ -68,7 +68,7 @@ class Pipeline:
         self._wake_delivery = wake_delivery
         self._look_again = look_again
         self._stand_by = stand_by
-        self._compiled: dict[str, Quiet] = {}
+        self._compiled: dict[int, Quiet] = {}
         self._compiled_of = plan
         self._inputs: deque[Asked] = deque()
         self._arrived = asyncio.Event()
@@ -123,9 +123,10 @@ class Pipeline:
     def _quiet(self, check: CheckPlan) -> Quiet:
         if self._compiled_of is not self.plan:
             self._compiled, self._compiled_of = {}, self.plan
-        known = self._compiled.get(check.name)
+        thresholds = check.thresholds  # shared by checks that are judged alike, and kept by the plan
+        known = self._compiled.get(id(thresholds))
         if known is None:
-            known = self._compiled[check.name] = compile_quiet(check.name, check.thresholds)
+            known = self._compiled[id(thresholds)] = compile_quiet(thresholds)
         return known
 
     async def submit(self, given: Input) -> str:

@@ -18,14 +18,14 @@ Quiet = Callable[[Sample, Collection[str]], bool]
 _UP: Final = Outcome.UP
 
 
-def compile_quiet(check: str, thresholds: Iterable[Threshold]) -> Quiet:
-    """Return how to tell for a check that is judged by `thresholds`.
+def compile_quiet(thresholds: Iterable[Threshold]) -> Quiet:
+    """Return how to tell for all checks that are judged by `thresholds`.
 
     A false no only costs that `judge` is asked; there is no false yes: where it says quiet, no verdict of `judge` has
     a level that is held, and no alert waits for one that is over.
     """
     thresholds = tuple(thresholds)
-    keys = tuple(str(AlertKey(check, threshold.id)) for threshold in thresholds)
+    names = tuple(threshold.id for threshold in thresholds)
     good: dict[str, list[Callable[[float], bool]]] = {}
     for threshold in thresholds:
         if isinstance(threshold, LevelThreshold):
@@ -44,7 +44,7 @@ def compile_quiet(check: str, thresholds: Iterable[Threshold]) -> Quiet:
             return True
         if sample.parts:  # alerts of parts have keys of their own, also of those no longer there
             return False
-        return all(key not in alerts for key in keys)
+        return not any(str(AlertKey(sample.check, name)) in alerts for name in names)
 
     return quiet
 

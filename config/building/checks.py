@@ -50,6 +50,7 @@ def build_checks(
     for rule in rules:
         for kind in rule.by_kind:
             by_kind.setdefault(kind, []).append(rule)
+    shared: dict[tuple[int, ...], tuple[Threshold, ...]] = {}  # most of thousands of checks are judged alike
     for name, entry in document.checks.items():
         in_services = tuple(services.get(name, ()))
         first = document.services[in_services[0]] if in_services else None
@@ -60,16 +61,17 @@ def build_checks(
             if rule.selector.fits(name=name, probe=entry.keys.probe, labels=entry.keys.labels)
         ]
         built.used.update(rule.id for rule in judged)
+        thresholds = (
+            _down(entry, document),
+            UNKNOWN,
+            *(rule.by_kind[entry.keys.probe] for rule in judged),
+        )
         built.checks[name] = _check(name, entry, document)
         built.plans[name] = CheckPlan(
             name=name,
             probe=entry.keys.probe,
             host=machine if entry.probe.HOST else entry.probe.target or machine,
-            thresholds=(
-                _down(entry, document),
-                UNKNOWN,
-                *(rule.by_kind[entry.keys.probe] for rule in judged),
-            ),
+            thresholds=shared.setdefault(tuple(map(id, thresholds)), thresholds),
             part=entry.probe.PART,
             services=in_services,
             owner=answering.owner(owner),

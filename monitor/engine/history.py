@@ -1,11 +1,11 @@
-"""What a check's last runs came to: a ring of small arrays for each, and the account of its last failure."""
+"""What a check's last runs came to: a small ring of bytes for each, and the account of its last failure."""
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from struct import Struct
 from typing import Final
 
 from probes.sample import Outcome, Sample
@@ -13,6 +13,7 @@ from probes.sample import Outcome, Sample
 KEPT: Final = 60
 """Runs remembered of each check: about 600 bytes."""
 
+_RUN: Final = Struct("<IfB")  # began (seconds since the epoch), duration, outcome
 _OUTCOMES: Final = tuple(Outcome)
 _CODES: Final = {outcome: code for code, outcome in enumerate(_OUTCOMES)}
 
@@ -29,24 +30,21 @@ class Past:
 class Track:
     """The last runs of one check, the oldest overwritten first."""
 
-    __slots__ = ("_began", "_count", "_durations", "_outcomes", "failure")
+    __slots__ = ("_count", "_runs", "failure")
 
     def __init__(self) -> None:
         """Nothing has run yet."""
-        self._began = array("I", bytes(4 * KEPT))
-        self._durations = array("f", bytes(4 * KEPT))
-        self._outcomes = bytearray(KEPT)
+        self._runs = bytearray(_RUN.size * KEPT)
         self._count = 0
         self.failure: Sample | None = None
         """The last run that was not up, with its log."""
 
     def add(self, sample: Sample) -> None:
         """Remember a run."""
-        place = self._count % KEPT
+        place = self._count % KEPT * _RUN.size
         self._count += 1
-        self._began[place] = int(sample.at.timestamp())
-        self._durations[place] = sample.duration
-        self._outcomes[place] = _CODES[sample.outcome]
+        began, outcome = int(sample.at.timestamp()), _CODES[sample.outcome]
+        _RUN.pack_into(self._runs, place, began, sample.duration, outcome)
         if sample.outcome is not Outcome.UP:
             self.failure = sample
 
@@ -57,9 +55,5 @@ class Track:
     def __iter__(self) -> Iterator[Past]:
         """Give the runs, the oldest first."""
         for number in range(self._count - len(self), self._count):
-            place = number % KEPT
-            yield Past(
-                at=datetime.fromtimestamp(self._began[place], UTC),
-                outcome=_OUTCOMES[self._outcomes[place]],
-                duration=self._durations[place],
-            )
+            began, duration, outcome = _RUN.unpack_from(self._runs, number % KEPT * _RUN.size)
+            yield Past(at=datetime.fromtimestamp(began, UTC), outcome=_OUTCOMES[outcome], duration=duration)

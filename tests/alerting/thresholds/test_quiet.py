@@ -58,7 +58,7 @@ ALERTS = st.sets(st.sampled_from(["home/a", "home/b", "home/down", "home/a//", "
 def test_where_it_is_quiet_no_verdict_holds_a_level_and_no_alert_is_about_it(
     thresholds: list[Threshold], sample: Sample, alerts: set[str]
 ) -> None:
-    if compile_quiet("home", thresholds)(sample, alerts):
+    if compile_quiet(thresholds)(sample, alerts):
         verdicts = [one for threshold in thresholds for one in judge(threshold, sample, proven=True)]
         assert sample.outcome is Outcome.UP
         assert [one for one in verdicts if one.held or str(one.key) in alerts] == []
@@ -71,4 +71,4 @@ def test_a_good_sample_without_alerts_is_quiet_unless_a_value_is_no_number(
     held = [one for threshold in thresholds for one in judge(threshold, sample, proven=True) if one.held]
     numbers = [value for values in (sample.values, *sample.parts.values()) for value in values.values()]
     if sample.outcome is Outcome.UP and not held and not any(map(math.isnan, numbers)):
-        assert compile_quiet("home", thresholds)(sample, ())
+        assert compile_quiet(thresholds)(sample, ())
