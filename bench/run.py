@@ -27,7 +27,7 @@ from lib.machine import described
 from lib.page import page
 from lib.process import ROOT, Unavailable
 
-PARTS = ("checks", "start", "detection", "storm")
+PARTS = ("checks", "tls", "start", "detection", "storm", "small")
 """In the order of the page. Each is a file beside this one with `measure(extent) -> Section`."""
 
 

@@ -24,7 +24,8 @@ SAID = b"configuration reloaded"
 
 def measure(extent: Extent) -> Section:
     """Start it some times; at the last start, reload it some times."""
-    starts, reloads = [], []
+    starts: list[float] = []
+    reloads: list[float] = []
     with nginxes(extent.folder / "start-nginx") as targets:
         config = fleet(targets, extent.many)
         for turn in range(extent.times):

@@ -28,7 +28,7 @@ class Extent:
     outage_gap: float = 0.5
     storm: int = 1000
     storm_intervals: tuple[int, ...] = (10, 1)
-    tls: int = 1000
+    tls: int = 5000
 
 
 def quick(folder: Path) -> Extent:

@@ -55,21 +55,24 @@ class Nginxes:
         """Return the port of the number-th URL."""
         return self.ports[(number // ADDRESSES) % len(self.ports)]
 
-    def answered(self) -> int:
-        """Return how many requests were answered so far by their own count, but for ours; meant for differences."""
-        self._ours += len(self.counters)
-        return sum(self._count(port) for port in self.counters) - self._ours
+    def counted(self) -> tuple[int, int]:
+        """Return how many connections were accepted and requests answered so far by their own count, but for ours.
 
-    def _count(self, port: int) -> int:
+        Meant for differences: whoever waited for the servers to come up is in it.
+        """
+        self._ours += len(self.counters)
+        counts = [self._count(port) for port in self.counters]
+        return sum(one for one, _ in counts) - self._ours, sum(two for _, two in counts) - self._ours
+
+    def _count(self, port: int) -> tuple[int, int]:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         try:
             connection.request("GET", "/")
             words = connection.getresponse().read().split()
         finally:
             connection.close()
-        return int(
-            words[9]
-        )  # "Active connections: N", "server accepts handled requests", then the three numbers
+        # "Active connections: N", "server accepts handled requests", then these three as numbers
+        return int(words[7]), int(words[9])
 
     def ask(self) -> float:
         """Ask once as plainly as can be (a blocking socket) and return the seconds from connect to the last byte."""

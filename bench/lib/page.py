@@ -43,7 +43,7 @@ def _summary(sections: Sequence[Section]) -> Iterator[str]:
     missed = [figure for figure in figures if figure.met is False]
     blank = [figure for figure in figures if figure.met is None]
     met = len(figures) - len(missed) - len(blank)
-    yield f"Of {len(figures)} goals {met} are met, {len(missed)} are not, {len(blank)} could not be measured."
+    yield f"Of {len(figures)} goals: {met} met, {len(missed)} not met, {len(blank)} without a figure."
     if missed or blank or any(section.failure for section in sections):
         yield ""
     for figure in missed:

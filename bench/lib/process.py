@@ -51,7 +51,7 @@ class Program:
 @contextlib.contextmanager
 def running(
     name: str,
-    command: Sequence[str | Path],
+    command: Sequence[str | float | Path],
     folder: Path,
     *,
     core: int | None,

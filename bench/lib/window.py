@@ -17,10 +17,12 @@ ASK_EVERY = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """What one window showed. `cpu_seconds` is of all processes watched, `answered` what the targets counted."""
+    """What one window showed. `cpu_seconds` is of all processes watched."""
 
     seconds: float
     cpu_seconds: float
+    opened: int
+    """Connections the targets accepted, and `answered` the requests they answered."""
     answered: int
     truth_seconds: float
     """Median of what a plain blocking client needed in the same window."""
@@ -49,7 +51,7 @@ def watch(
     scrapes: list[Scrape] = []
     truths: list[float] = []
     with on_core(TARGETS):
-        answered, began = targets.answered(), time.perf_counter()
+        (opened, answered), began = targets.counted(), time.perf_counter()
         before = cpu(pids(programs))
         scrape_at, ask_at, end = began + scrape_every / 2, began, began + seconds
         while (now := time.perf_counter()) < end:
@@ -61,13 +63,14 @@ def watch(
                 ask_at = time.perf_counter() + ASK_EVERY
             time.sleep(max(0.0, min(ask_at, end) - time.perf_counter()))
         took, used = time.perf_counter() - began, cpu(pids(programs)).since(before)
-        answered = targets.answered() - answered
+        now_opened, now_answered = targets.counted()
     for program in programs:
         program.must_live()
     return Window(
         seconds=took,
         cpu_seconds=used,
-        answered=answered,
+        opened=now_opened - opened,
+        answered=now_answered - answered,
         truth_seconds=statistics.median(truths) if truths else 0.0,
         scrapes=scrapes,
     )
