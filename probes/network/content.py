@@ -52,11 +52,15 @@ def unpack(answer: Answer, name: str) -> tuple[bytes, bool]:
 
 
 def decode(answer: Answer, body: bytes) -> str:
-    """Return the body as text by its declared charset, else UTF-8; what does not fit is replaced."""
+    """Return the body as text by its declared charset, else UTF-8; what does not fit is replaced.
+
+    A byte order mark in front is nobody's text.
+    """
     try:
-        return body.decode(_charset(answer), "replace")
+        text = body.decode(_charset(answer), "replace")
     except LookupError:
-        return body.decode("utf-8", "replace")
+        text = body.decode("utf-8", "replace")
+    return text.removeprefix("\ufeff")
 
 
 def contains(answer: Answer, body: bytes, text: str) -> bool:

@@ -92,6 +92,8 @@ OUTCOMES = [
     ("/charset-unknown", {"expect": Expect(body_matches="need.e")}, UP, ""),
     ("/charset-costly", {"expect": Expect(body_matches="need.e")}, UP, ""),
     ("/not-utf-8", {"expect": Expect(body_matches="need.e", body_contains="needle")}, UP, ""),
+    ("/bom", {"expect": Expect(body_matches="^{", json={"$.state": "needle"})}, UP, ""),
+    ("/nothing-but-nuls", {"expect": NEEDLE}, ErrorClass.ASSERTION, "not found within the body"),
     ("/redirect", {"expect": NEEDLE}, UP, ""),
     ("/redirect", {"redirects": 0}, ErrorClass.STATUS, "answers 302"),
     ("/redirect", {"expect": Expect(status=302)}, UP, ""),
@@ -106,6 +108,7 @@ OUTCOMES = [
     ("/redirect-empty", {}, ErrorClass.STATUS, "answers 302"),
     ("/redirect-nowhere", {}, ErrorClass.STATUS, "answers 302"),
     ("/redirect-long", {}, ErrorClass.PROTOCOL, "longer than 8192"),
+    ("/redirect-longer", {}, ErrorClass.PROTOCOL, "headers are longer than 65536"),
     ("/redirect-to?/%E4%BD%A0", {}, ErrorClass.STATUS, "answers 404"),
     ("/redirect-to?//nowhere.invalid", {}, ErrorClass.DNS, "nowhere.invalid"),
     ("/status/200", {}, UP, ""),
@@ -167,7 +170,10 @@ def test_a_body_without_end_is_judged_by_its_first_mebibyte(path: str, loop: str
     assert server.sent < 32 << 20
 
 
-def test_the_loop_stays_free_while_a_million_tiny_chunks_arrive() -> None:
+@pytest.mark.parametrize(
+    "path", ["/tiny-chunks", "/gzip-bomb", "/brotli-bomb", "/json-deep", "/many-headers"]
+)
+def test_the_loop_stays_free_whatever_arrives(path: str) -> None:
     async def go() -> tuple[Any, float]:
         loop, gaps = asyncio.get_running_loop(), [0.0]
 
@@ -181,12 +187,13 @@ def test_the_loop_stays_free_while_a_million_tiny_chunks_arrive() -> None:
         async with hostile() as server:
             watcher = loop.create_task(watch())
             with surroundings() as run:
-                result = await look(Http(url=server.url("/tiny-chunks")), run)
+                expect = Expect(json={"$": 1}) if path == "/json-deep" else Expect()
+                result = await look(Http(url=server.url(path), expect=expect), run)
             watcher.cancel()
             return result, max(gaps)
 
     result, gap = finished(go)
-    assert isinstance(result, Reading)
+    assert isinstance(result, Reading) == (path == "/tiny-chunks")
     assert gap < 0.5
 
 

@@ -30,7 +30,45 @@ EXPECTED = {
     "bomb": ("/gzip-bomb", "down", "body"),
     "not-gzip": ("/not-gzip", "down", "body"),
     "rubbish": ("/binary-status", "down", "protocol"),
+    "other-bomb": ("/brotli-bomb", "down", "body"),
+    "many-members": ("/gzip-1000-members", "down", "body"),
+    "many-cookies": ("/many-headers", "down", "protocol"),
+    "endless-interim": ("/endless-interim", "down", "protocol"),
+    "drip-body": ("/drip-body", "down", "timeout"),
+    "resets": ("/reset", "down", "protocol"),
+    "resets-in-body": ("/reset-in-body", "down", "protocol"),
+    "closes-in-chunks": ("/close-in-chunks", "down", "protocol"),
+    "negative-chunk": ("/chunk-size-negative", "down", "protocol"),
+    "two-lengths": ("/two-lengths", "down", "protocol"),
+    "no-status": ("/status-000", "down", "protocol"),
+    "radio": ("/icy", "down", "protocol"),
+    "redirects-to-the-cloud": ("/redirect-to-metadata", "down", "protocol"),
+    "redirects-far": ("/redirect-longer", "down", "protocol"),
+    "forbidden": ("/status/403", "down", "auth"),
+    "unavailable": ("/status/503", "down", "status"),
+    "no-length": ("/no-length", "up", None),
 }
+OTHERS = {
+    "not-the-word": (
+        "http, url: 'http://127.0.0.1:{port}/empty', expect: {body_contains: needle}",
+        "down",
+        "assertion",
+    ),
+    "deep": ("http, url: 'http://127.0.0.1:{port}/json-deep', expect: {json: {$: 1}}", "down", "body"),
+    "kept": ("http, url: 'http://127.0.0.1:{port}/after-the-end', connection: reuse", "up", None),
+    "no-tls": ("http, url: 'https://127.0.0.1:{port}/'", "down", "tls"),
+    "no-handshake": ("tls, target: '127.0.0.1:{port}'", "down", "tls"),
+    "no-greeting": ("tcp, target: '127.0.0.1:{port}', steps: [{expect: '^220'}]", "down", "timeout"),
+    "no-mail": ("tls, target: '127.0.0.1:{port}', starttls: smtp", "down", "timeout"),
+    "no-proxy": (
+        "http, url: 'http://h.example.com/', proxy: 'http://127.0.0.1:{refused}'",
+        "down",
+        "connect",
+    ),
+    "nobody": ("tcp, target: '127.0.0.1:{refused}'", "down", "connect"),
+    "no-name": ("http, url: 'http://no-such-host.invalid/'", "down", "dns"),
+}
+"""Checks that are more than a path, in the words of the configuration."""
 
 
 @pytest.fixture
@@ -53,10 +91,10 @@ def test_hostile_targets_get_their_outcome_and_cost_the_daemon_little(target: in
         f"  {name}: {{probe: http, url: 'http://127.0.0.1:{target}{path}', every: 2s, timeout: 1s}}\n"
         for name, (path, _, _) in EXPECTED.items()
     )
-    checks += f"  nobody: {{probe: tcp, target: '127.0.0.1:{refused}', every: 2s, timeout: 1s}}\n"
-    checks += "  no-name: {probe: http, url: 'http://no-such-host.invalid/', every: 2s, timeout: 1s}\n"
-    expected = {name: (outcome, error) for name, (_, outcome, error) in EXPECTED.items()}
-    expected |= {"nobody": ("down", "connect"), "no-name": ("down", "dns")}
+    for name, (words, _, _) in OTHERS.items():
+        options = words.replace("{port}", str(target)).replace("{refused}", str(refused))
+        checks += f"  {name}: {{probe: {options}, every: 2s, timeout: 1s}}\n"
+    expected = {name: (outcome, error) for name, (_, outcome, error) in (EXPECTED | OTHERS).items()}
     daemon = Nightbell(tmp_path / "daemon", f"host: off\nchecks:\n{checks}")
     try:
         daemon.start()
