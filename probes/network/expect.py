@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final
 
 from probes.api import ProbeFailed
@@ -12,9 +13,10 @@ from probes.network.content import contains, decode
 from probes.network.http1 import BODY_BYTES, Answer
 from probes.network.json_path import JsonRule, Scalar, compile_path, find, parse
 from probes.network.pattern import compile_pattern, search
-from probes.sample import PHASES, ErrorClass
+from probes.sample import NOTHING, PHASES, ErrorClass
 from probes.units import Bytes, Seconds, Unit, show, show_seconds
 
+NO_TEXTS: Final[Mapping[str, str]] = MappingProxyType({})
 _TEXT_CHARACTERS: Final = 10_000
 _CLASS: Final = re.compile(r"[1-5]xx")
 _REFUSALS: Final = frozenset({401, 403, 407})
@@ -44,13 +46,13 @@ class Expect:
     body_contains: str | None = None
     body_matches: str | tuple[str, ...] = ()
     body_lacks: str | None = None
-    header: Mapping[str, str] = field(default_factory=dict)
-    header_matches: Mapping[str, str] = field(default_factory=dict)
-    json: Mapping[str, Scalar | JsonRule] = field(default_factory=dict)
+    header: Mapping[str, str] = field(default_factory=lambda: NO_TEXTS)
+    header_matches: Mapping[str, str] = field(default_factory=lambda: NO_TEXTS)
+    json: Mapping[str, Scalar | JsonRule] = field(default_factory=lambda: NO_TEXTS)
     min_bytes: Bytes | None = None
     max_bytes: Bytes | None = None
     max_seconds: Seconds | None = None
-    phases: Mapping[str, Seconds] = field(default_factory=dict)
+    phases: Mapping[str, Seconds] = field(default_factory=lambda: NOTHING)
     _rules: tuple[tuple[str, JsonRule], ...] = field(init=False, repr=False, compare=False)
     """What `json` asks, each value as a rule."""
 

@@ -16,7 +16,7 @@ from probes.network.ask import Ask, check_inward, literal
 from probes.network.certificate import CERTIFICATE_METRICS, certificate_values
 from probes.network.connection import Address, Connection, Family, resolve
 from probes.network.content import decode, unpack
-from probes.network.expect import Expect
+from probes.network.expect import NO_TEXTS, Expect
 from probes.network.families import Families, check_both, over_both
 from probes.network.http1 import Answer, exchange, exchange_again
 from probes.network.proxy import Proxy
@@ -31,6 +31,7 @@ _BODY_BYTES: Final = 65536
 _HEADERS: Final = 50
 _HOPS: Final = 20
 _EVIDENCE_CHARACTERS: Final = 500
+_ANY_2XX: Final = Expect()  # one for all: there may be thousands of checks
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 # Ours to say: they follow from the body and from the use of the connection.
 _RESERVED: Final = frozenset({"content-length", "transfer-encoding", "connection", "expect", "upgrade"})
@@ -101,9 +102,9 @@ class Http:
 
     url: str = field(repr=False)
     method: str = "GET"
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, str] = field(default_factory=lambda: NO_TEXTS, repr=False)
     body: str | None = field(default=None, repr=False)
-    expect: Expect = field(default_factory=Expect)
+    expect: Expect = field(default_factory=lambda: _ANY_2XX)
     redirects: int = 5
     user: str | None = field(default=None, repr=False)
     password: str | None = field(default=None, repr=False)
@@ -202,7 +203,8 @@ class Http:
                 if came_from is not None:
                     check_inward(came_from, address, name)
                 came_from = address
-                answer = await self._ask(ask, address, run, values)
+                with Connection(address, name) as connection:
+                    answer = await self._ask(connection, ask, address, run, values)
             else:
                 answer, came_from = await self._ask_again(ask, came_from, family, run, values)
             values["redirects"] = float(followed)
@@ -221,17 +223,9 @@ class Http:
             values.clear()
         raise AssertionError("redirects are bounded by __post_init__")
 
-    async def _ask(self, ask: Ask, address: Address, run: Run, values: dict[str, float]) -> Answer:
-        with Connection(address, ask.name) as connection:
-            await self._open(connection, ask, address, run, values)
-            try:
-                return await exchange(connection, ask.written, method=ask.method, run=run)
-            except ProbeFailed as failure:
-                raise ProbeFailed(failure.error, failure.message, reading=Reading(values=values)) from failure
-
-    async def _open(
+    async def _ask(
         self, connection: Connection, ask: Ask, address: Address, run: Run, values: dict[str, float]
-    ) -> None:
+    ) -> Answer:
         secure = ask.url.scheme == "https"
         context = await self._trust(run) if secure else None
         await connection.connect(run, address)
@@ -239,6 +233,10 @@ class Http:
         if context is not None:
             await connection.start_tls(run, context, self._called(ask))
             values.update(certificate_values(connection))
+        try:
+            return await exchange(connection, ask.written, method=ask.method, run=run)
+        except ProbeFailed as failure:
+            raise ProbeFailed(failure.error, failure.message, reading=Reading(values=values)) from failure
 
     async def _ask_again(
         self, ask: Ask, came_from: Address | None, family: Family, run: Run, values: dict[str, float]
@@ -251,7 +249,12 @@ class Http:
                 run.log("asking again over the connection to {}", lease.address)
                 values["tls"] = float(ask.url.scheme == "https")
                 values.update(certificate_values(idle))
-                again = await exchange_again(idle, ask.written, method=ask.method, run=run)
+                try:
+                    again = await exchange_again(idle, ask.written, method=ask.method, run=run)
+                except ProbeFailed as failure:
+                    raise ProbeFailed(
+                        failure.error, failure.message, reading=Reading(values=values)
+                    ) from failure
                 if again is not None:
                     if persists(again, ask.method):
                         lease.leave(run.memory, slot)
@@ -261,11 +264,7 @@ class Http:
         if came_from is not None:
             check_inward(came_from, address, ask.name)
         with Lease(Connection(address, ask.name), origin, address) as lease:
-            await self._open(lease.connection, ask, address, run, values)
-            try:
-                answer = await exchange(lease.connection, ask.written, method=ask.method, run=run)
-            except ProbeFailed as failure:
-                raise ProbeFailed(failure.error, failure.message, reading=Reading(values=values)) from failure
+            answer = await self._ask(lease.connection, ask, address, run, values)
             if persists(answer, ask.method):
                 lease.leave(run.memory, slot)
             return answer, address
