@@ -28,7 +28,7 @@ run: ## Start the daemon here, in the foreground (CONFIG=… names another file)
 test: ## Run the tests (ARGS=… goes to pytest)
 	@scripts/venv dev
 	@scripts/test-tools
-	$(BIN)/pytest $(ARGS)
+	@scripts/test $(ARGS)
 
 faults: ## Kill, fill, cut and hang it for an hour; the figures go to out/faults.md (ARGS='-j 2 -k storm' picks some)
 	@scripts/venv dev

@@ -115,17 +115,7 @@ def _number(text: str) -> float | None:
 
 async def _show(unit: str) -> Mapping[str, str]:
     try:
-        process = await asyncio.create_subprocess_exec(
-            "systemctl",
-            "show",
-            f"--property={','.join(_PROPERTIES)}",
-            "--",
-            unit,
-            stdin=DEVNULL,
-            stdout=PIPE,
-            stderr=STDOUT,
-            env={**os.environ, "LC_ALL": "C"},
-        )
+        process = await _begin(unit)
     except FileNotFoundError as failure:
         raise OSError(f"cannot ask systemd about {unit}: there is no systemctl on this machine") from failure
     try:
@@ -136,6 +126,29 @@ async def _show(unit: str) -> Mapping[str, str]:
     if code != 0:
         raise OSError(f"cannot ask systemd about {unit}: {output.strip()[:200] or f'exit code {code}'}")
     return dict(line.partition("=")[::2] for line in output.splitlines())
+
+
+async def _begin(unit: str) -> Process:
+    """Start it. Who is cut off meanwhile waits for it to be there, and ends it: half begun it cannot be ended."""
+    beginning = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(
+            "systemctl",
+            "show",
+            f"--property={','.join(_PROPERTIES)}",
+            "--",
+            unit,
+            stdin=DEVNULL,
+            stdout=PIPE,
+            stderr=STDOUT,
+            env={**os.environ, "LC_ALL": "C"},
+        )
+    )
+    try:
+        return await asyncio.shield(beginning)
+    except asyncio.CancelledError:
+        with contextlib.suppress(OSError):
+            await _end(await beginning)
+        raise
 
 
 async def _read(process: Process) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import psutil
 import pytest
 
 from lab.probe_run import LOOPS, finished, look, programs, surroundings, until
@@ -122,6 +123,27 @@ def test_a_systemctl_that_hangs_is_killed_with_the_run(systemctl: Path, tmp_path
 
     finished(go, loop)
     assert not Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}").exists()
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("turns", range(4))
+def test_one_that_is_cut_off_while_it_starts_leaves_no_process_behind(
+    turns: int, loop: str, systemctl: Path
+) -> None:
+    install(systemctl, "exec sleep 60")
+
+    async def go() -> None:
+        with surroundings() as run:
+            task = asyncio.get_running_loop().create_task(Unit(unit="nginx").probe(run))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    before = set(psutil.Process().children())
+    finished(go, loop)
+    assert set(psutil.Process().children()) <= before
 
 
 @pytest.mark.parametrize(
