@@ -9,6 +9,7 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from lab.exim import Exim
+from lab.postgres import Postgres
 from lab.probe_certificates import Authority
 from lab.probe_run import LOOPS, finished, look, surroundings
 from lab.probe_server import Serve, serving
@@ -150,3 +151,24 @@ def test_exim(loop: str) -> None:
         result = finished(lambda: go(exim.port, exim.ca), loop)
     assert isinstance(result, Reading), result
     assert result.values["valid"] == 1
+
+
+@pytest.mark.parametrize("tls", [True, False])
+def test_postgresql(tls: bool) -> None:
+    async def go(port: int, ca: str) -> list[Result]:
+        with surroundings() as run:
+            probe = Tls(target=f"127.0.0.1:{port}", starttls=StartTls.POSTGRESQL, ca=ca)
+            strict = Tls(target=f"127.0.0.1:{port}", starttls=StartTls.POSTGRESQL)
+            return [await look(probe, run), await look(strict, run)]
+
+    with Postgres(tls=tls) as postgres:
+        trusted, unknown = finished(lambda: go(postgres.port, postgres.ca))
+    assert isinstance(unknown, ProbeFailed)
+    if tls:
+        assert isinstance(trusted, Reading), trusted
+        assert unknown.error is ErrorClass.TLS
+        assert unknown.reading is not None
+    else:
+        assert isinstance(trusted, ProbeFailed)
+        assert trusted.error is ErrorClass.PROTOCOL
+        assert "does not accept TLS: it answers 'N'" in trusted.message

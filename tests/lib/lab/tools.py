@@ -10,7 +10,8 @@ ROOT = Path(__file__).resolve().parents[3]
 """The folder that holds tests/."""
 
 _STARTERS = ROOT / ".tools" / "bin"
-_ALSO = "/usr/sbin:/sbin"  # where servers lie, and which the PATH of a plain user leaves out
+# Where servers lie, and which the PATH of a plain user leaves out.
+_ALSO = ":".join(("/usr/sbin", "/sbin", *map(str, Path("/usr/lib/postgresql").glob("*/bin"))))
 
 
 def tool(name: str) -> Path:
