@@ -6,11 +6,12 @@ import asyncio
 import gc
 import logging
 import os
+import resource
 import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +29,7 @@ from monitor.web.server import ListenError, Servers
 
 log = logging.getLogger("nightbell")
 
+DESCRIPTORS: Final = 65536
 GRACE: Final = 6.0
 """Seconds a send under way is given to end when we stop."""
 
@@ -35,6 +37,7 @@ GRACE: Final = 6.0
 async def serve(loader: Callable[[], Config], clock: Clock) -> None:
     """Run the daemon until SIGTERM or SIGINT. Raises ConfigError, StoreError or ListenError where it cannot start."""
     loop = asyncio.get_running_loop()
+    _want_descriptors()
     config = loader()
     stopping, hangup = asyncio.Event(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -89,6 +92,15 @@ async def serve(loader: Callable[[], Config], clock: Clock) -> None:
             if app.retiring:
                 await asyncio.wait(app.retiring, timeout=1)
             running[0].cancel()
+
+
+def _want_descriptors() -> None:
+    """Take as many descriptors as we may have: each run under way needs one, and shells give out few."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = min(hard, DESCRIPTORS) if hard != resource.RLIM_INFINITY else DESCRIPTORS
+    if soft < wanted:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _presume(config: Config, state: State, store: StoreThread, clock: Clock) -> None:

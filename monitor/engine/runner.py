@@ -6,6 +6,7 @@ import asyncio
 import heapq
 import itertools
 import logging
+import os
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from config.model import Check
 from monitor.clock import Clock, SystemClock
 from monitor.engine.driver import Drive
 from probes.api import ProbeFailed, Reading, Run
+from probes.network.connection import OUR_FAULT
 from probes.sample import ErrorClass, Outcome, Sample
 
 log = logging.getLogger("nightbell.runner")
@@ -71,6 +73,10 @@ Done = Callable[[Sample | None], None]
 """Called once with what a run saw; with None where the run was called off."""
 
 
+COMPLAINT_SECONDS: Final = 10.0
+"""Of the same want the log hears once in so long."""
+
+
 class Runner:
     """Runs probes, many at once, each to its end or its deadline. One timer serves all deadlines."""
 
@@ -83,6 +89,7 @@ class Runner:
         self._deadlines: list[tuple[float, int, Attempt]] = []
         self._number = itertools.count()
         self._timer: asyncio.TimerHandle | None = None
+        self._quiet_until = 0.0
 
     def start(self, check: Check, memory: dict[str, Any], done: Done) -> Attempt:
         """Begin a run; `done` may be called before this returns."""
@@ -93,6 +100,14 @@ class Runner:
             if self._timer is None or self._deadlines[0][2] is attempt:
                 self._arm()
         return attempt
+
+    def complain(self) -> bool:
+        """Return whether the log may hear of it: not where it has just heard the same."""
+        now = self.loop.time()
+        if now < self._quiet_until:
+            return False
+        self._quiet_until = now + COMPLAINT_SECONDS
+        return True
 
     def _arm(self) -> None:
         """Wake at the next deadline of a run that is still under way: most end long before theirs."""
@@ -175,6 +190,11 @@ class Attempt:
             self._finish(Outcome.DOWN, problem.error, problem.message, problem.reading)
         elif self._expired and isinstance(problem, asyncio.CancelledError | TimeoutError):
             self._cut_off()
+        elif isinstance(problem, OSError) and problem.errno in OUR_FAULT:
+            words = f"cannot run {self._check.name}: {os.strerror(problem.errno or 0).lower()}"
+            if self._runner.complain():  # else thousands would say the same at once
+                log.error("%s", words)
+            self._fail(ErrorClass.SELF, words)
         elif isinstance(problem, Exception):
             log.error("cannot run check %s", self._check.name, exc_info=problem)
             self._fail(ErrorClass.INTERNAL, f"cannot run {self._check.name}: {type(problem).__name__}")

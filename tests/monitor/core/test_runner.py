@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import threading
 import time
@@ -12,7 +13,7 @@ import pytest
 
 from lab.core_parts import check, for_ever
 from lab.core_virtual import clock, virtually
-from monitor.engine.runner import HOST_THREADS, LEFT_BEHIND, Executors, run_once
+from monitor.engine.runner import HOST_THREADS, LEFT_BEHIND, Executors, Runner, run_once
 from probes.api import ProbeFailed, Reading, Run
 from probes.sample import ErrorClass, Outcome, Sample
 
@@ -189,3 +190,44 @@ def test_memory_is_the_check_s_own_from_run_to_run() -> None:
             ]
 
     assert virtually(story) == [1, 2, 3]
+
+
+def test_out_of_descriptors_is_our_own_trouble_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    """It says nothing of the target; and thousands of checks must not all fill the journal with it."""
+
+    async def look(_run: Run) -> Reading:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    async def story() -> list[Sample]:
+        found: list[Any] = []
+        with Executors() as executors:
+            runner = Runner(executors, clock())
+            for number in range(100):
+                runner.start(check(f"c{number}", look), {}, found.append)
+        return found
+
+    samples = virtually(story)
+    assert {(one.outcome, one.error) for one in samples} == {(Outcome.UNKNOWN, ErrorClass.SELF)}
+    assert samples[7].message == "cannot run c7: too many open files"
+    assert len(caplog.records) == 1
+
+
+def test_a_good_run_keeps_no_log_and_a_bad_one_does() -> None:
+    async def good(run: Run) -> Reading:
+        run.log("looked at {}", "it")
+        return Reading()
+
+    async def bad(run: Run) -> Reading:
+        run.log("looked at {}", "it")
+        raise ProbeFailed(ErrorClass.STATUS, "no")
+
+    async def story() -> list[Sample]:
+        found: list[Any] = []
+        with Executors() as executors:
+            for look in (good, bad):
+                Runner(executors, clock()).start(check("c", look), {}, found.append)
+        return found
+
+    up, down = virtually(story)
+    assert up.log == ()
+    assert [line.split("s ", 1)[1] for line in down.log] == ["looked at it", "failed: no"]
