@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final
+from dataclasses import is_dataclass
+from typing import Final, get_args, get_type_hints
 
 import yaml
 
@@ -80,21 +81,38 @@ def api_page() -> str:
 
 
 def _manual(kind: type) -> Iterator[str]:
-    """Turn a docstring into prose and a table of its `option: text` lines."""
+    """Turn a docstring into prose and a table of its `option: text` lines, those of options within options too."""
+    prose, rows = _lines(kind)
+    for name, inner in _within(kind):
+        rows += _lines(inner, f"{name}.")[1]
+    yield "\n".join(prose).strip() + "\n"
+    if rows:
+        yield "| option | |\n|---|---|"
+        yield "\n".join(rows) + "\n"
+
+
+def _lines(kind: type, before: str = "") -> tuple[list[str], list[str]]:
+    """Return the prose of a docstring, and a row for each option, its name behind `before`."""
     prose: list[str] = []
     rows: list[str] = []
     for line in inspect.cleandoc(kind.__doc__ or "").splitlines():
         option = re.fullmatch(r"([a-z_.]+): (.+)", line)
         if option:
-            rows.append(f"| `{option[1]}` | {option[2]} |")
+            rows.append(f"| `{before}{option[1]}` | {option[2]} |")
         elif rows and line.startswith("  "):
             rows[-1] = rows[-1].removesuffix(" |") + f" {line.strip()} |"
         else:
             prose.append(line)
-    yield "\n".join(prose).strip() + "\n"
-    if rows:
-        yield "| option | |\n|---|---|"
-        yield "\n".join(rows) + "\n"
+    return prose, rows
+
+
+def _within(kind: type) -> Iterator[tuple[str, type]]:
+    """Yield the options that have options of their own."""
+    for name, hint in get_type_hints(kind).items():
+        if not name.startswith("_"):
+            yield from (
+                (name, one) for one in (hint, *get_args(hint)) if is_dataclass(one) and isinstance(one, type)
+            )
 
 
 def _example(options: Mapping[str, object]) -> str:
