@@ -126,6 +126,8 @@ def theirs(name: str, targets: Nginxes, size: int, extent: Extent) -> Load:
     with PEERS[name](targets, size, extent.folder / f"{name}-{size}") as programs:
         watch(programs, targets, extent.settle)
         windows = [watch(programs, targets, extent.window) for _ in range(extent.peer_windows)]
+        if not all(window.answered for window in windows):
+            raise Unavailable(f"{TITLES[name]} asked nobody")
         return Load(system=TITLES[name], checks=size, windows=windows, pss_bytes=pss(programs))
 
 
@@ -172,7 +174,7 @@ def _growth(loads: Sequence[Load]) -> Figure:
     slope, rest = statistics.linear_regression(sizes, cores)
     fit = statistics.correlation(sizes, cores) ** 2
     return Figure(
-        what=f"one core is full at {max(sizes):,.0f} checks by",
+        what=f"share of one core that is busy with {max(sizes):,.0f} checks",
         unit="%",
         value=100 * cores[-1],
         goal=100,
@@ -200,13 +202,19 @@ def _row(load: Load) -> tuple[str, ...]:
     return (
         load.system,
         f"{load.checks:,}",
-        f"{number(load.cpu_ms)} ms",
+        _spread([window.cpu_ms_per_check for window in load.windows]),
         number(load.cores),
         f"{asked:,.0f} of {load.checks / 10:,.0f}/s",
         f"{memory:,.0f} MB",
         f"{load.series:,}" if load.series else "",
         f"{1000 * max(load.scrapes):,.0f} ms" if load.scrapes else "",
     )
+
+
+def _spread(values: Sequence[float]) -> str:
+    """Return the median, with the least and the most behind it."""
+    around = f" ({number(min(values))} to {number(max(values))})" if len(values) > 1 else ""
+    return f"{number(statistics.median(values))} ms{around}"
 
 
 def _ms(seconds: float | None) -> float | None:

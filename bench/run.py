@@ -13,6 +13,7 @@ import argparse
 import importlib
 import json
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -34,6 +35,7 @@ PARTS = ("checks", "tls", "start", "detection", "storm", "small")
 def main() -> int:
     """Measure what was asked for; 1 where a part could not be measured at all."""
     options = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that nothing is left running
     if options.render:
         report = Report.of(json.loads(options.render.read_text(encoding="utf-8")))
         _write(options.page or ROOT / "out" / "performance.md", page(report))
@@ -67,7 +69,9 @@ def measured(options: argparse.Namespace, failed: list[str]) -> Report:
     """Measure part after part. One that breaks is said to have, and does not take the others with it."""
     began, at, load = time.monotonic(), datetime.now(UTC), os.getloadavg()[0]
     sections = []
-    with tempfile.TemporaryDirectory(prefix="nightbell-bench-") as folder:
+    out = ROOT / "out"
+    out.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=out) as folder:  # a disk: /tmp may be memory
         for name in options.parts or PARTS:
             home = Path(folder) / name
             home.mkdir()

@@ -15,7 +15,7 @@ class Extent:
     settle: float = 20.0
     window: float = 40.0
     windows: int = 3
-    peer_windows: int = 2
+    peer_windows: int = 3
     sizes: tuple[int, ...] = (1000, 5000, 10_000, 20_000)
     peer_sizes: Mapping[str, tuple[int, ...]] = field(
         default_factory=lambda: {"stack": (1000, 5000, 10_000), "monit": (1000, 5000)}
@@ -36,7 +36,7 @@ def quick(folder: Path) -> Extent:
     return Extent(
         folder=folder,
         settle=11.0,
-        window=15.0,
+        window=10.0,
         windows=1,
         peer_windows=1,
         sizes=(1000, 5000),

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from lib.cost import cost, cpu, on_core
+from lib.cost import cost, cpu, descendants, on_core
 from lib.nginx import Nginxes
 from lib.process import TARGETS, Program
 from lib.scrape import Scrape, Scraper
@@ -84,5 +84,6 @@ def pids(programs: Sequence[Program]) -> list[int]:
 def pss(programs: Sequence[Program]) -> dict[str, float]:
     """Return the memory of each program itself in bytes, and under `children` that of all they started."""
     found = {program.name: float(cost([program.process.pid]).pss_bytes) for program in programs}
-    found["children"] = float(sum(cost(program.pids).pss_bytes for program in programs) - sum(found.values()))
+    children = (child for program in programs for child in descendants(program.process.pid))
+    found["children"] = float(cost(children).pss_bytes)
     return found
