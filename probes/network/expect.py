@@ -11,12 +11,13 @@ from typing import Final
 from probes.api import ProbeFailed
 from probes.network.content import contains, decode
 from probes.network.http1 import BODY_BYTES, Answer
-from probes.network.json_path import JsonRule, Scalar, compile_path, find, parse
+from probes.network.json_path import JsonExpected, compile_path, find, parse
 from probes.network.pattern import compile_pattern, search
 from probes.sample import NOTHING, PHASES, ErrorClass
 from probes.units import Bytes, Seconds, Unit, show, show_seconds
 
 NO_TEXTS: Final[Mapping[str, str]] = MappingProxyType({})
+_NO_RULES: Final[Mapping[str, JsonExpected]] = MappingProxyType({})
 _TEXT_CHARACTERS: Final = 10_000
 _CLASS: Final = re.compile(r"[1-5]xx")
 _REFUSALS: Final = frozenset({401, 403, 407})
@@ -48,13 +49,11 @@ class Expect:
     body_lacks: str | None = None
     header: Mapping[str, str] = field(default_factory=lambda: NO_TEXTS)
     header_matches: Mapping[str, str] = field(default_factory=lambda: NO_TEXTS)
-    json: Mapping[str, Scalar | JsonRule] = field(default_factory=lambda: NO_TEXTS)
+    json: Mapping[str, JsonExpected] = field(default_factory=lambda: _NO_RULES)
     min_bytes: Bytes | None = None
     max_bytes: Bytes | None = None
     max_seconds: Seconds | None = None
     phases: Mapping[str, Seconds] = field(default_factory=lambda: NOTHING)
-    _rules: tuple[tuple[str, JsonRule], ...] = field(init=False, repr=False, compare=False)
-    """What `json` asks, each value as a rule."""
 
     def __post_init__(self) -> None:
         """Refuse what no answer could fulfil."""
@@ -83,11 +82,6 @@ class Expect:
             raise ValueError(f"expect.json must not hold more than {_RULES} paths")
         for path in self.json:
             compile_path(path)
-        rules = (
-            (path, rule if isinstance(rule, JsonRule) else JsonRule(equals=rule))
-            for path, rule in self.json.items()
-        )
-        object.__setattr__(self, "_rules", tuple(rules))
 
     def _check_limits(self) -> None:
         if self.max_bytes is not None and self.max_bytes >= BODY_BYTES:
@@ -185,7 +179,7 @@ class Expect:
         for pattern in self.body_matches:
             if not search(pattern, decode(answer, body), "body_matches"):
                 raise _failed(f"nothing matches {pattern[:80]!r} within {within} of {name}")
-        if self._rules:
+        if self.json:
             self._judge_json(body, name)
 
     def _judge_json(self, body: bytes, name: str) -> None:
@@ -195,7 +189,7 @@ class Expect:
             raise ProbeFailed(
                 ErrorClass.BODY, f"cannot read the body of {name} as JSON: {failure}"
             ) from failure
-        for path, rule in self._rules:
+        for path, rule in self.json.items():
             there, value = find(document, compile_path(path))
             missing = "is not there" if rule.present else None
             complaint = rule.complaint(value) if there else missing

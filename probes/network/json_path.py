@@ -9,7 +9,9 @@ import json
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, NoReturn
+from typing import Annotated, Any, Final, NoReturn
+
+from pydantic import BeforeValidator
 
 from probes.network.pattern import compile_pattern, search
 
@@ -71,6 +73,15 @@ class JsonRule:
             if not search(self.matches, value, "json"):
                 return f"does not match {self.matches[:80]!r}"
         return None
+
+
+def _as_rule(value: object) -> object:
+    """A bare value stands for a rule that asks for it."""
+    return {"equals": value} if isinstance(value, Scalar) else value
+
+
+JsonExpected = Annotated[JsonRule, BeforeValidator(_as_rule, json_schema_input_type=Scalar | JsonRule)]
+"""A rule as the configuration may write it."""
 
 
 @lru_cache(maxsize=1024)

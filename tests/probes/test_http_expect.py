@@ -11,6 +11,7 @@ from lab.probe_http import ask, failure
 from probes.api import Reading
 from probes.network.expect import Expect
 from probes.network.http import Http
+from probes.network.json_path import JsonRule
 from probes.sample import ErrorClass
 
 
@@ -80,7 +81,7 @@ def test_what_is_no_expectation_is_refused(expect: dict[str, Any]) -> None:
         expectation(**expect)
 
 
-@pytest.mark.parametrize("expect", [{"json": {"$": 1}}, {"min_bytes": 1.0}, {"max_bytes": 0.0}])
+@pytest.mark.parametrize("expect", [{"json": {"$": JsonRule()}}, {"min_bytes": 1.0}, {"max_bytes": 0.0}])
 def test_a_head_request_can_expect_nothing_of_a_body(expect: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="HEAD brings none"):
         Http(url="http://h/", method="HEAD", expect=Expect(**expect))

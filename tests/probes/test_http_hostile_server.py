@@ -22,6 +22,7 @@ from probes.network.poller import poller
 from probes.sample import ErrorClass
 
 UP = None
+OK = JsonRule(equals="ok")
 NEEDLE = Expect(body_contains="needle")
 
 
@@ -31,9 +32,9 @@ def descriptors() -> int:
 
 OUTCOMES = [
     ("/ok", {"expect": NEEDLE}, UP, ""),
-    ("/json", {"expect": Expect(json={"$.status": "ok", "$.queue.size": JsonRule(below=10)})}, UP, ""),
-    ("/json-deep", {"expect": Expect(json={"$": 1})}, ErrorClass.BODY, "nested too deeply"),
-    ("/ok", {"expect": Expect(json={"$": 1})}, ErrorClass.BODY, "it is no JSON"),
+    ("/json", {"expect": Expect(json={"$.status": OK, "$.queue.size": JsonRule(below=10)})}, UP, ""),
+    ("/json-deep", {"expect": Expect(json={"$": OK})}, ErrorClass.BODY, "nested too deeply"),
+    ("/ok", {"expect": Expect(json={"$": OK})}, ErrorClass.BODY, "it is no JSON"),
     ("/empty", {}, UP, ""),
     ("/empty", {"expect": NEEDLE}, ErrorClass.ASSERTION, "not found within the body"),
     ("/no-length", {"expect": NEEDLE}, UP, ""),
@@ -92,7 +93,7 @@ OUTCOMES = [
     ("/charset-unknown", {"expect": Expect(body_matches="need.e")}, UP, ""),
     ("/charset-costly", {"expect": Expect(body_matches="need.e")}, UP, ""),
     ("/not-utf-8", {"expect": Expect(body_matches="need.e", body_contains="needle")}, UP, ""),
-    ("/bom", {"expect": Expect(body_matches="^{", json={"$.state": "needle"})}, UP, ""),
+    ("/bom", {"expect": Expect(body_matches="^{", json={"$.state": JsonRule(equals="needle")})}, UP, ""),
     ("/nothing-but-nuls", {"expect": NEEDLE}, ErrorClass.ASSERTION, "not found within the body"),
     ("/redirect", {"expect": NEEDLE}, UP, ""),
     ("/redirect", {"redirects": 0}, ErrorClass.STATUS, "answers 302"),
@@ -187,7 +188,7 @@ def test_the_loop_stays_free_whatever_arrives(path: str) -> None:
         async with hostile() as server:
             watcher = loop.create_task(watch())
             with surroundings() as run:
-                expect = Expect(json={"$": 1}) if path == "/json-deep" else Expect()
+                expect = Expect(json={"$": OK}) if path == "/json-deep" else Expect()
                 result = await look(Http(url=server.url(path), expect=expect), run)
             watcher.cancel()
             return result, max(gaps)

@@ -8,6 +8,7 @@ import pytest
 
 from probes.network.expect import Expect
 from probes.network.http import Http
+from probes.network.json_path import JsonRule
 
 
 @pytest.mark.parametrize(
@@ -84,8 +85,8 @@ def test_what_cannot_be_asked_is_refused_without_repeating_it(options: dict[str,
         pytest.param({"min_bytes": 20.0, "max_bytes": 10.0}, "at most", id="least above most"),
         pytest.param({"phases": {"conect": 1.0}}, "resolve, connect, tls", id="no phase"),
         pytest.param({"phases": {"connect": 0.0}}, "expect.phases", id="no time for a phase"),
-        pytest.param({"json": {f"$.a{n}": 1 for n in range(51)}}, "more than 50", id="many paths"),
-        pytest.param({"json": {"status": "ok"}}, "begins with \\$", id="a path without its root"),
+        pytest.param({"json": {f"$.a{n}": JsonRule() for n in range(51)}}, "more than 50", id="many paths"),
+        pytest.param({"json": {"status": JsonRule()}}, "begins with \\$", id="a path without its root"),
     ],
 )
 def test_an_expectation_nothing_could_meet_is_refused(expect: dict[str, Any], message: str) -> None:
