@@ -10,8 +10,10 @@ from probes.host.load import Load
 from probes.host.memory import Memory
 from probes.host.swap import Swap
 from probes.host.unit import Unit
+from probes.network.dns import Dns
 from probes.network.handshake import Tls
 from probes.network.http import Http
+from probes.network.ping import Ping
 from probes.network.tcp import Tcp
 
 KINDS: dict[str, type[Probe]] = {
@@ -20,9 +22,11 @@ KINDS: dict[str, type[Probe]] = {
         Bandwidth,
         Cpu,
         Disk,
+        Dns,
         Http,
         Load,
         Memory,
+        Ping,
         Swap,
         Tcp,
         Tls,

@@ -146,7 +146,7 @@ def test_a_wrong_key_in_a_unit_would_be_found(unit):
 
 @pytest.mark.parametrize(
     "capability",
-    [pytest.param("", id="as shipped"), pytest.param("CAP_NET_RAW", id="with ping allowed by a drop-in")],
+    [pytest.param("CAP_NET_RAW", id="as shipped"), pytest.param("", id="without the right to ping")],
 )
 def test_the_unit_is_exposed_to_no_more_than_2_0(unit, capability):
     text = unit.read_text(encoding="utf-8")

@@ -16,6 +16,7 @@ import pytest
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from lab.hostile_http import hostile
+from lab.name_server import name_server, zone
 from lab.probe_certificates import Authority
 from lab.probe_run import LOOPS, finished, look, surroundings
 from probes.api import Metric, Probe, ProbeFailed, Reading
@@ -31,8 +32,20 @@ UNIT_OF_NAME = {
     "_bits_per_second": Unit.BITS_PER_SECOND,
     "_bytes_per_second": Unit.BYTES_PER_SECOND,
 }
+PORTLESS = {"ping"}
+NEEDS_A_NETWORK_OF_ITS_OWN = {"ping"}
+"""What not every machine permits: these run in tests of their own."""
 each_kind = pytest.mark.parametrize(
     "kind", [pytest.param(kind, id=name) for name, kind in sorted(KINDS.items())]
+)
+
+each_kind_that_runs_here = pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(kind, id=name)
+        for name, kind in sorted(KINDS.items())
+        if name not in NEEDS_A_NETWORK_OF_ITS_OWN
+    ],
 )
 
 
@@ -110,8 +123,9 @@ def test_no_two_kinds_claim_one_scheme() -> None:
 @each_kind
 def test_the_short_form_builds_or_is_refused(kind: type[Probe]) -> None:
     for scheme in kind.SCHEMES:
+        port = "" if kind.KIND in PORTLESS else ":1234"
         assert (
-            build(kind, kind.from_url(f"{scheme}://target.example.com:1234")).target == "target.example.com"
+            build(kind, kind.from_url(f"{scheme}://target.example.com{port}")).target == "target.example.com"
         )
     if not kind.SCHEMES:
         with pytest.raises(ValueError, match="no URL"):
@@ -120,6 +134,7 @@ def test_the_short_form_builds_or_is_refused(kind: type[Probe]) -> None:
 
 OPTIONS: dict[str, dict[str, object]] = {
     "bandwidth": {"interface": "lo", "capacity": "1Gbit/s"},
+    "dns": {"target": "127.0.0.1:{dns_port}", "name": "shop.example.com"},
     "http": {"url": "http://127.0.0.1:{port}/ok", "expect": {"status": 200, "body_contains": "ok"}},
     "tcp": {"target": "127.0.0.1:{port}"},
     "tls": {"target": "127.0.0.1:{tls_port}", "ca": "{ca}"},
@@ -137,9 +152,10 @@ def systemd(systemctl: Path) -> None:
 
 @contextlib.asynccontextmanager
 async def targets(authority: Authority) -> AsyncIterator[dict[str, object]]:
-    """Give what kinds are aimed at: a server, with TLS and without."""
-    async with hostile() as plain, hostile(tls=authority.server()) as secure:
-        yield {"port": plain.port, "tls_port": secure.port, "ca": authority.file}
+    """Give what kinds are aimed at: a server, with TLS and without, and one of names."""
+    knows = zone({"shop.example.com": ("192.0.2.1",)})
+    async with hostile() as plain, hostile(tls=authority.server()) as secure, name_server(knows) as names:
+        yield {"port": plain.port, "tls_port": secure.port, "ca": authority.file, "dns_port": names.port}
 
 
 def aimed(kind: type[Probe], places: Mapping[str, object]) -> Probe:
@@ -147,7 +163,7 @@ def aimed(kind: type[Probe], places: Mapping[str, object]) -> Probe:
     return build(kind, {k: v.format_map(places) if isinstance(v, str) else v for k, v in options.items()})
 
 
-@each_kind
+@each_kind_that_runs_here
 @pytest.mark.parametrize("loop", LOOPS)
 def test_a_reading_holds_declared_metrics_only(kind: type[Probe], loop: str, authority: Authority) -> None:
     async def go() -> list[Reading | ProbeFailed | TimeoutError]:
@@ -169,15 +185,15 @@ def test_a_reading_holds_declared_metrics_only(kind: type[Probe], loop: str, aut
         assert all(isinstance(number, float) and number == number for number in numbers)  # noqa: PLR0124
 
 
-@each_kind
+@each_kind_that_runs_here
 @pytest.mark.parametrize("loop", LOOPS)
 def test_a_cancelled_probe_ends_promptly(kind: type[Probe], loop: str) -> None:
     """Whatever it waits for, the surroundings or the network, it must let go at once and swallow nothing."""
 
     async def go() -> None:
         never = asyncio.get_running_loop().create_future()
-        async with hostile() as server:
-            places = {"port": 0, "tls_port": server.port, "ca": None}
+        async with hostile() as server, name_server(lambda _: []) as silent:
+            places = {"port": 0, "tls_port": server.port, "ca": None, "dns_port": silent.port}
             with surroundings() as run:
                 run.offload = lambda *_: never  # type: ignore[method-assign,assignment]
                 hanging = {
@@ -198,7 +214,7 @@ def test_a_cancelled_probe_ends_promptly(kind: type[Probe], loop: str) -> None:
     finished(go, loop)
 
 
-@each_kind
+@each_kind_that_runs_here
 def test_a_probe_keeps_its_memory_to_itself(kind: type[Probe], authority: Authority) -> None:
     """Two checks of one kind must not share what a rate is computed from."""
 
