@@ -15,6 +15,7 @@ from lab.hostile_http import answer, hostile, read_request
 from lab.probe_certificates import Authority
 from lab.probe_http import Result, failure
 from lab.probe_run import LOOPS, finished, look, surroundings, until
+from monitor.engine.driver import Drive
 from probes.api import ProbeFailed, Reading
 from probes.network.connection import Family
 from probes.network.families import Families, over_both
@@ -331,3 +332,40 @@ def test_a_name_with_neither_family_fails_over_both() -> None:
 
     assert failure(finished(go)).error is ErrorClass.DNS
     assert failure(finished(go)).message.count("over IPv") == 2
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("secure", [False, True])
+def test_driven_without_a_task_a_kept_connection_is_asked_again_and_its_end_noticed(
+    secure: bool, loop: str, authority: Authority
+) -> None:
+    async def go() -> None:
+        keeper = Keeper()
+        async with keeper.serving(authority.server() if secure else None):
+            memory: dict[str, Any] = {}
+            url = f"{'https' if secure else 'http'}://127.0.0.1:{keeper.port}/"
+            probe = Http(url=url, connection=Use.REUSE, ca=authority.file)
+
+            async def once() -> object:
+                """Drive one run as the daemon does."""
+                ended: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+                with surroundings(memory) as run:
+                    Drive(
+                        probe.probe(run),
+                        lambda reading, problem: ended.set_result(problem or reading),
+                        asyncio.get_running_loop(),
+                    ).start()
+                    return await ended
+
+            for _ in range(3):
+                assert isinstance(await once(), Reading)
+            assert keeper.opened == 1
+            (kept,) = (value for name, value in memory.items() if name.startswith("connection"))
+            keeper.hang_up()
+            await until(lambda: not kept.open)
+            assert isinstance(await once(), Reading)
+            assert keeper.opened == 2
+            memory.clear()
+            await until(lambda: not keeper.writers)
+
+    finished(go, loop)
