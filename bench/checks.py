@@ -20,6 +20,7 @@ CPU_GOALS = {1000: 0.25, 5000: 0.15, 10_000: 0.12}
 MEMORY_GOALS = {1000: 85.0, 5000: 100.0, 10_000: 130.0}
 RATIO_GOALS = {("stack", 1000): 0.1, ("stack", 5000): 0.1, ("stack", 10_000): 0.1, ("monit", 5000): 2.0}
 LATENESS = "nightbell_run_lateness_seconds"
+OPEN = "nightbell_incidents_open"
 SKIPPED = "nightbell_runs_skipped_total"
 TITLES = {"stack": "blackbox_exporter + Prometheus + Alertmanager", "monit": "monit"}
 
@@ -43,6 +44,8 @@ class Load:
     missed: float | None = None
     measured: float | None = None
     """Median of the durations it reports, in seconds."""
+    false_alarms: float | None = None
+    """Incidents open at the end; nothing was wrong with any target."""
     scrapes: list[float] = field(default_factory=list)
 
     @property
@@ -117,6 +120,7 @@ def ours(targets: Nginxes, size: int, extent: Extent) -> Load:
         late_p99=late(first, last),
         missed=gained(SKIPPED, first, last),
         measured=statistics.median(durations) if durations else None,
+        false_alarms=sum(last.many[OPEN]) if OPEN in last.many else None,
         scrapes=[scrape.seconds for window in windows for scrape in window.scrapes],
     )
 
@@ -155,6 +159,7 @@ def _figures(loads: Sequence[Load]) -> Iterator[Figure]:
         size = f"{load.checks:,} checks"
         yield Figure(what=f"lateness p99, {size}", unit="ms", value=_ms(load.late_p99), goal=25)
         yield Figure(what=f"missed runs, {size}", unit="", value=load.missed, goal=0)
+        yield Figure(what=f"false alarms, {size}", unit="", value=load.false_alarms, goal=0)
     for load in loads:
         off = None if load.measured is None else abs(load.measured - load.truth)
         note = (
