@@ -18,8 +18,8 @@ CERTIFICATE_METRICS: Final[Mapping[str, Metric]] = {
     "certificate_expires_seconds": Metric(
         unit=Unit.SECONDS, help="Time until the first certificate of the chain ends; only over TLS."
     ),
-    "certificate_ends_timestamp_seconds": Metric(
-        unit=Unit.SECONDS,
+    "certificate_ends_at": Metric(
+        unit=Unit.COUNT,
         help="Unix time at which the first certificate of the chain ends; only over TLS.",
         exposed="probe_ssl_earliest_cert_expiry",
     ),
@@ -44,7 +44,7 @@ def tls_values(secured: ssl.SSLSocket | ssl.SSLObject) -> dict[str, float]:
     if holds is not None:
         now = time.time()
         values["certificate_expires_seconds"] = holds.ends - now
-        values["certificate_ends_timestamp_seconds"] = holds.ends
+        values["certificate_ends_at"] = holds.ends
         values["certificate_lifetime_left_ratio"] = holds.left_ratio(now)
     return values
 

@@ -10,7 +10,7 @@ import asyncio
 import enum
 from functools import partial
 from typing import Any, Final, Self
-from weakref import ReferenceType, ref
+from weakref import ReferenceType, finalize, ref
 
 from probes.network.connection import Address, Connection
 from probes.network.http1 import Answer
@@ -29,21 +29,20 @@ class Use(enum.Enum):
 class Kept:
     """An idle connection and whom it leads to. Closes it unless somebody has taken it."""
 
-    __slots__ = ("__weakref__", "_connection", "_timer", "address", "origin")
+    __slots__ = ("__weakref__", "_close", "_connection", "_timer", "address", "origin")
 
     def __init__(self, connection: Connection, origin: str, address: Address) -> None:
         """Watch over a connection that nobody uses now."""
         self._connection: Connection | None = connection
         self.origin = origin
         self.address = address
+        # Holds the connection too: were both garbage at once, the socket might go first, unknown to the poller.
+        self._close = finalize(self, connection.close)
         # Neither the loop nor the poller may hold on to this: it has to go with the check's memory.
         this = ref(self)
         self._timer = asyncio.get_running_loop().call_later(IDLE_SECONDS, _expire, this)
         connection.when_stirred(partial(_stir, this))
         self.stir()  # what has come already rings no bell any more
-
-    def __del__(self) -> None:
-        self.close()
 
     @property
     def open(self) -> bool:
@@ -54,6 +53,7 @@ class Kept:
         """Return the connection, to be used and closed by whoever takes it; None when it has ended."""
         connection, self._connection = self._connection, None
         self._timer.cancel()
+        self._close.detach()
         if connection is None:
             return None
         connection.when_stirred(None)
@@ -75,9 +75,8 @@ class Kept:
     def close(self) -> None:
         """Close what nobody has taken."""
         self._timer.cancel()
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+        self._connection = None
+        self._close()
 
 
 class Lease:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import ssl
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -211,6 +212,33 @@ def test_the_connection_closes_with_the_memory_of_its_check_and_leaves_no_descri
             assert known._signals == {}
             await until(lambda: not keeper.writers)
             assert descriptors() == before
+
+    finished(go)
+
+
+def test_the_connection_closes_also_where_the_memory_goes_in_a_circle_or_nobody_asks_for_a_minute() -> None:
+    async def go() -> None:
+        keeper = Keeper()
+        async with keeper.serving():
+            known, loop = poller(), asyncio.get_running_loop()
+            probe = Http(url=f"http://127.0.0.1:{keeper.port}/", connection=Use.REUSE)
+            for way in ("circle", "minute"):
+                memory: dict[str, Any] = {}
+                with surroundings(memory) as run:
+                    assert isinstance(await look(probe, run), Reading)
+                del run
+                (kept,) = (value for name, value in memory.items() if name.startswith("connection"))
+                assert 50 < kept._timer.when() - loop.time() <= 60
+                if way == "circle":
+                    memory["itself"] = memory
+                    del memory, kept
+                    gc.collect()
+                else:
+                    kept._timer._run()  # as the loop does when the time has come
+                    assert not kept.open
+                    memory.clear()
+                assert known._signals == {}
+                await until(lambda: not keeper.writers)
 
     finished(go)
 

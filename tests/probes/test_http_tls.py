@@ -197,7 +197,7 @@ def test_what_is_told_of_a_certificate_fits_together(authority: Authority) -> No
     result, _, _ = ask("/ok", tls=authority.server(days=10, began_days_ago=30), ca=authority.file)
     assert isinstance(result, Reading)
     assert result.values["certificate_lifetime_left_ratio"] == pytest.approx(0.25, abs=0.001)
-    left = result.values["certificate_ends_timestamp_seconds"] - time.time()
+    left = result.values["certificate_ends_at"] - time.time()
     assert left == pytest.approx(result.values["certificate_expires_seconds"], abs=5)
 
 
