@@ -8,8 +8,11 @@ import os
 import socket
 import struct
 import weakref
+from collections.abc import Callable
 from time import perf_counter, time
 from typing import Any, Final
+
+from probes.network.poller import Signal
 
 _HEADER: Final = struct.Struct("!BBHHH")
 NONCE_BYTES: Final = 8
@@ -17,6 +20,8 @@ NONCE_BYTES: Final = 8
 _RECEIVE_BYTES: Final = 256
 """Enough of an answer to know it by; what is longer is cut."""
 _BATCH: Final = 64
+TICK_SECONDS: Final = 0.005
+"""Requests that are due within one tick leave together: waking up costs more than a request."""
 _WAITING: Final = 32768
 _BUFFER_BYTES: Final = 1 << 20
 # Numbers of Linux that Python has no names for.
@@ -66,55 +71,90 @@ _NOT_PERMITTED: Final = frozenset({errno.EPERM, errno.EACCES, errno.EPROTONOSUPP
 
 
 class Volley:
-    """The echoes of one run: how long each that came back took, and what else came instead of one."""
+    """The echoes of one run, sent one after the other: how long each that came back took, and what came instead.
 
-    __slots__ = ("_future", "pending", "problem", "rtts")
+    `rtts` are in seconds; `problem` says who could not pass one on, if anybody did.
+    """
 
-    def __init__(self) -> None:
-        """Nothing is under way."""
+    __slots__ = (
+        "_count", "_failure", "_interval", "_over", "_sent", "_signal", "_size", "_sockaddr", "_socket",
+        "_wait", "pending", "problem", "rtts",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        sender: EchoSocket,
+        sockaddr: tuple[Any, ...],
+        *,
+        count: int,
+        interval: float,
+        wait: float,
+        size: int,
+    ) -> None:
+        """Nothing is under way before `fly`. `wait` is how long answers are waited for after the last request."""
+        self._socket, self._sockaddr = sender, sockaddr
+        self._count, self._interval, self._wait, self._size = count, interval, wait, size
+        self._sent = 0
+        self._over = False
+        self._failure: OSError | None = None
+        self._signal = Signal()
         self.pending: set[int] = set()
         self.rtts: list[float] = []
         self.problem = ""
-        self._future: asyncio.Future[None] | None = None
 
-    async def settle(self, seconds: float) -> None:
-        """Return once nothing is under way any more, at the latest after so many seconds."""
-        if not self.pending:
-            return
-        loop = asyncio.get_running_loop()
-        self._future = loop.create_future()
-        handle = loop.call_later(seconds, self._settle)
+    async def fly(self) -> None:
+        """Return when all have come back or been waited for. Raises OSError where we are at fault."""
         try:
-            await self._future
+            self._go_on()
+            while not self._over:
+                await self._signal
         finally:
-            handle.cancel()
-            self._future = None
+            self._over = True
+            self._socket.forget(self)
+        if self._failure is not None:
+            raise self._failure
 
     def answered(self, number: int, seconds: float) -> None:
         """One came back."""
-        self.pending.discard(number)
         self.rtts.append(seconds)
-        if not self.pending:
-            self._settle()
+        self._settle(number)
 
     def failed(self, number: int, problem: str) -> None:
         """Somebody on the way says that one goes no further."""
-        self.pending.discard(number)
         self.problem = problem
-        if not self.pending:
-            self._settle()
+        self._settle(number)
 
-    def _settle(self) -> None:
-        if self._future is not None and not self._future.done():
-            self._future.set_result(None)
+    def _settle(self, number: int) -> None:
+        self.pending.discard(number)
+        if not self.pending and self._sent == self._count:
+            self._end()
+
+    def _go_on(self) -> None:
+        if self._over:
+            return
+        self._sent += 1
+        try:
+            self._socket.send(self._sockaddr, self, self._size)
+        except OSError as failure:
+            self._failure = failure
+            self._end()
+            return
+        if self._sent < self._count:
+            self._socket.later(self._interval, self._go_on)
+        elif self.pending:
+            self._socket.later(self._wait, self._end)
+
+    def _end(self) -> None:
+        self._over = True
+        self._signal.edge()
 
 
 class EchoSocket:
     """One ICMP socket: a datagram socket where the machine permits it (`net.ipv4.ping_group_range`), else a raw one."""
 
     __slots__ = (
-        "__weakref__", "_base", "_family", "_id", "_next", "_nonce", "_raw", "_reply", "_request", "_socket",
-        "_waiting",
+        "__weakref__", "_base", "_calls", "_family", "_id", "_next", "_nonce", "_raw", "_reply", "_request",
+        "_socket", "_waiting",
     )  # fmt: skip
 
     def __init__(self, family: socket.AddressFamily) -> None:
@@ -130,6 +170,7 @@ class EchoSocket:
             (self._request << 8) + self._id + sum(struct.unpack(f"!{NONCE_BYTES // 2}H", self._nonce))
         )
         self._waiting: dict[int, tuple[Volley, float, float]] = {}
+        self._calls: dict[int, list[Callable[[], object]]] = {}
         try:
             self._configure()
             loop = asyncio.get_running_loop()
@@ -161,6 +202,20 @@ class EchoSocket:
                 volley.pending.discard(number)
                 raise
             volley.failed(number, os.strerror(failure.errno).lower())
+
+    def later(self, seconds: float, call: Callable[[], object]) -> None:
+        """Call after so many seconds, rounded up to `TICK_SECONDS`, which many share. It cannot be called off."""
+        loop = asyncio.get_running_loop()
+        tick = int((loop.time() + seconds) / TICK_SECONDS) + 1
+        calls = self._calls.get(tick)
+        if calls is None:
+            calls = self._calls[tick] = []
+            loop.call_at(tick * TICK_SECONDS, self._call, tick)
+        calls.append(call)
+
+    def _call(self, tick: int) -> None:
+        for call in self._calls.pop(tick):
+            call()
 
     def forget(self, volley: Volley) -> None:
         """Wait for none of these any more."""

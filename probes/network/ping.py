@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final
@@ -78,15 +77,15 @@ class Ping:
         """Send all, wait for what comes back."""
         address = await resolve(run, self.target, 0, self.family)
         run.phase("processing")
-        sender, volley = echo_socket(address.family), Volley()
-        try:
-            for number in range(self.count):
-                if number:
-                    await asyncio.sleep(self.interval)
-                sender.send(address.sockaddr, volley, int(self.size))
-            await volley.settle(self.wait)
-        finally:
-            sender.forget(volley)
+        volley = Volley(
+            echo_socket(address.family),
+            address.sockaddr,
+            count=self.count,
+            interval=self.interval,
+            wait=self.wait,
+            size=int(self.size),
+        )
+        await volley.fly()
         run.phase(None)
         rtts = volley.rtts
         values = {"loss_ratio": 1 - len(rtts) / self.count}
