@@ -393,20 +393,3 @@ def test_a_page_that_our_own_deaths_cut_off_again_and_again_arrives_in_the_end()
     world.pass_(seconds=15)
     world.expects_page("li", by="sms")
     world.nothing_more()
-
-
-def test_a_relapse_that_was_forgotten_in_a_crash_leaves_its_keys_to_no_later_one():
-    """What was paged from memory and never recorded did arrive: a provider that keeps keys must not drop the next."""
-    keys = []
-    for minutes in (1, 3):
-        world = world_of()
-        world.fails("web")
-        world.works("web")
-        world.pass_(minutes=minutes)
-        world.ignore_messages()
-        world.fails("web")
-        letter = world.expects_page("li", by="sms")
-        assert (world.incident.id, letter.row.step) == ("INC-1", "2.0")
-        keys.append(letter.row.dedup_key)
-
-    assert keys[0] != keys[1]

@@ -80,3 +80,20 @@ def test_a_page_asked_for_by_hand_after_a_relapse_that_is_muted_carries_a_link_t
     letter = world.inbox[0]
     follow(world, letter.row.step, letter.row.to or "")
     assert world.incident.acknowledgement is not None
+
+
+def test_a_relapse_that_was_forgotten_in_a_crash_leaves_its_keys_to_no_later_one():
+    """What was paged from memory and never recorded did arrive: a provider that keeps keys must not drop the next."""
+    keys = []
+    for minutes in (1, 3):
+        world = World(plan(check("web")))
+        world.fails("web")
+        world.works("web")
+        world.pass_(minutes=minutes)
+        world.ignore_messages()
+        world.fails("web")
+        letter = world.expects_page("li", by="sms")
+        assert (world.incident.id, letter.row.step) == ("INC-1", "2.0")
+        keys.append(letter.row.dedup_key)
+
+    assert keys[0] != keys[1]
