@@ -270,7 +270,10 @@ def test_what_is_a_rate_is_measured_twice(config: Path) -> None:
     [
         (("probe", "memry"), "cannot probe memry: there is no such check in CONFIG; did you mean memory?"),
         (("probe", "zzz"), "cannot probe zzz: there is no such check in CONFIG; there are pg, memory, cpu"),
-        (("probe", "ftp://x"), "cannot probe ftp://…: no probe knows that scheme; known: dns, http, https, ping, tcp, tls"),
+        (
+            ("probe", "ftp://x"),
+            "cannot probe ftp://…: no probe knows that scheme; known: dns, http, https, ping, tcp, tls",
+        ),
         (("probe", "tcp://127.0.0.1"), "cannot probe that tcp URL: target needs a port"),
         (("probe", "127.0.0.1:"), "cannot probe that tcp URL: "),
         (("probe", "::"), "cannot probe that tcp URL: "),
