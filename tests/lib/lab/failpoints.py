@@ -268,7 +268,8 @@ class Trial:
             until(self._ready, within=20, why="not ready")
 
     def _green(self) -> None:
-        token = self.daemon.state / "admin.token"  # with a store that fails at the first start it comes a little later
+        # Later than ready, where the store fails at the first start.
+        token = self.daemon.state / "admin.token"
         until(token.exists, within=10, why="the first token")
         until(
             lambda: all(one["outcome"] == "up" for one in self.daemon.items("checks")),
