@@ -154,7 +154,7 @@ class Dns:
         asked = f"{self._question.name or '.'} {self._asked_type.value}"
         name = str(place) if self.target is None or is_address(self.target) else f"{self.target} ({place})"
         try:
-            message = read(await self._ask(run, place, name))
+            message = read(await self._ask(run, place, name), self._question)
             records, ttl = message.about(self._question)
         except Malformed as failure:
             raise ProbeFailed(

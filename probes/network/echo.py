@@ -12,6 +12,7 @@ from collections.abc import Callable
 from time import perf_counter, time
 from typing import Any, Final
 
+from probes.network.icmp import ERRORS, PROTOCOLS, REPLY, REQUEST, describe
 from probes.network.poller import Signal
 
 _HEADER: Final = struct.Struct("!BBHHH")
@@ -33,37 +34,6 @@ _EXTENDED_ERROR: Final = struct.Struct("=IBBBBII")
 _FROM_ICMP: Final = frozenset({2, 3})
 _TIMESPEC: Final = struct.Struct("@ll")
 _ANCILLARY_BYTES: Final = socket.CMSG_SPACE(_TIMESPEC.size)
-_PROTOCOLS: Final = {socket.AF_INET: socket.IPPROTO_ICMP, socket.AF_INET6: socket.IPPROTO_ICMPV6}
-_REQUEST: Final = {socket.AF_INET: 8, socket.AF_INET6: 128}
-_REPLY: Final = {socket.AF_INET: 0, socket.AF_INET6: 129}
-_ERRORS: Final = {
-    socket.AF_INET: {3: "destination unreachable", 11: "too many hops on the way"},
-    socket.AF_INET6: {
-        1: "destination unreachable",
-        2: "packet too big for the way",
-        3: "too many hops on the way",
-    },
-}
-_CODES: Final = {
-    (socket.AF_INET, 3): {
-        0: "network unreachable",
-        1: "host unreachable",
-        2: "protocol unreachable",
-        3: "port unreachable",
-        4: "packet too big for the way",
-        9: "prohibited on the way",
-        10: "prohibited on the way",
-        13: "prohibited on the way",
-    },
-    (socket.AF_INET6, 1): {
-        0: "no route to the destination",
-        1: "prohibited on the way",
-        3: "address unreachable",
-        4: "port unreachable",
-        5: "prohibited on the way",
-        6: "route rejected",
-    },
-}
 _UNREACHABLE: Final = frozenset({
     errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN, errno.EMSGSIZE,
 })  # fmt: skip
@@ -164,7 +134,7 @@ class EchoSocket:
         self._nonce = os.urandom(NONCE_BYTES)
         self._id = int.from_bytes(os.urandom(2))
         self._next = int.from_bytes(os.urandom(2))
-        self._request, self._reply = _REQUEST[family], _REPLY[family]
+        self._request, self._reply = REQUEST[family], REPLY[family]
         # The sum over all but the sequence number; the kernel puts in its own where it cares.
         self._base = (
             (self._request << 8) + self._id + sum(struct.unpack(f"!{NONCE_BYTES // 2}H", self._nonce))
@@ -247,7 +217,7 @@ class EchoSocket:
             self._socket.setsockopt(*_REPORT_ERRORS[self._family], 1)
             return
         # A raw socket gets whatever ICMP the machine gets: the kernel shall pass on what concerns us. A bit refuses.
-        passed = sum(1 << kind for kind in (self._reply, *_ERRORS[self._family]))
+        passed = sum(1 << kind for kind in (self._reply, *ERRORS[self._family]))
         length = 4 if self._family is socket.AF_INET else 32
         refused = (1 << 8 * length) - 1 & ~passed
         self._socket.setsockopt(*_RAW_FILTER[self._family], _words(refused, length))
@@ -296,7 +266,7 @@ class EchoSocket:
             at += 40
         about = data[at : at + _HEADER.size]
         if len(about) == _HEADER.size and about[0] == self._request and about[4:6] == self._id.to_bytes(2):
-            self._fail(int.from_bytes(about[6:8]), self._words(data[0], data[1]))
+            self._fail(int.from_bytes(about[6:8]), describe(self._family, data[0], data[1]))
 
     def _take_errors(self) -> None:
         """Read from the queue what a datagram socket was told about its packets."""
@@ -310,15 +280,11 @@ class EchoSocket:
                     code, origin, icmp_type, icmp_code, *_ = _EXTENDED_ERROR.unpack_from(report)
                     if len(data) >= _HEADER.size:
                         words = (
-                            self._words(icmp_type, icmp_code)
+                            describe(self._family, icmp_type, icmp_code)
                             if origin in _FROM_ICMP
                             else os.strerror(code).lower()
                         )
                         self._fail(int.from_bytes(data[6:8]), words)
-
-    def _words(self, kind: int, code: int) -> str:
-        known = _CODES.get((self._family, kind), {})
-        return known.get(code) or _ERRORS[self._family].get(kind, "refused on the way")
 
     def _fail(self, number: int, problem: str) -> None:
         waits = self._waiting.pop(number, None)
@@ -341,7 +307,7 @@ def echo_socket(family: socket.AddressFamily) -> EchoSocket:
 def _open(family: socket.AddressFamily) -> tuple[socket.socket, bool]:
     for kind in (socket.SOCK_DGRAM, socket.SOCK_RAW):
         try:
-            opened = socket.socket(family, kind | socket.SOCK_NONBLOCK, _PROTOCOLS[family])
+            opened = socket.socket(family, kind | socket.SOCK_NONBLOCK, PROTOCOLS[family])
         except OSError as failure:
             if failure.errno not in _NOT_PERMITTED:
                 raise

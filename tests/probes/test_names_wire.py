@@ -166,6 +166,19 @@ def test_a_long_chain_of_pointers_is_refused_and_a_short_one_is_not() -> None:
         read(chained(60))
 
 
+@given(st.binary(max_size=300), st.tuples(*[st.integers(0, 5)] * 3))
+def test_knowing_the_question_changes_nothing(data: bytes, counts: tuple[int, int, int]) -> None:
+    question = Question("a.example", Type.A)
+    whole = struct.pack("!HHHHHH", 1, 0x8180, 1, *counts) + question.wire + data
+    found = []
+    for known in (None, question):
+        try:
+            found.append(read(whole, known))
+        except Malformed:
+            found.append(None)
+    assert found[0] == found[1]
+
+
 @given(st.binary(max_size=600))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     with contextlib.suppress(Malformed):

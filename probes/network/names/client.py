@@ -203,7 +203,7 @@ async def ask(run: Run, place: Place, question: Question, *, recursion: bool = T
     if is_truncated(data):
         run.log("the answer of {} is longer than fits: asked again over TCP", place)
         data = await ask_over_tcp(run, place, question, recursion=recursion)
-    return read(data)
+    return read(data, question)
 
 
 def server(place: Place) -> Server:

@@ -73,8 +73,11 @@ def is_truncated(data: bytes) -> bool:
     return len(data) >= HEADER.size and bool(data[2] & 0x02)
 
 
-def read(data: bytes) -> Message:
-    """Read an answer. Raises Malformed, and nothing else, whatever the bytes are."""
+def read(data: bytes, question: Question | None = None) -> Message:
+    """Read an answer. Raises Malformed, and nothing else, whatever the bytes are.
+
+    Where the question that it repeats is given, its name is not read again each time it occurs.
+    """
     if len(data) < HEADER.size:
         raise Malformed("it is shorter than its header")
     number, flags, questions, *counts = HEADER.unpack_from(data)
@@ -86,7 +89,10 @@ def read(data: bytes) -> Message:
         raise Malformed(f"it holds more than {RECORDS} records")
     reader = Reader(data)
     at = HEADER.size
-    if questions:
+    if question is not None and questions and question.answered_by(data):
+        at += len(question.wire)
+        reader.know(HEADER.size, question.name, len(question.wire) - 5)
+    elif questions:
         at = reader.name(at)[1] + 4
     rcode, edns = flags & 0x0F, False
     sections: list[tuple[Record, ...]] = []

@@ -24,6 +24,10 @@ class Reader:
         self._known: dict[int, tuple[str, int]] = {}
         """By where they begin, names others have pointed at, and their length in bytes."""
 
+    def know(self, at: int, name: str, length: int) -> None:
+        """Take it from others which name begins at `at`, of so many bytes without the final one."""
+        self._known[at] = name, length
+
     def name(self, at: int) -> tuple[str, int]:
         """Return the name that begins at `at`, in lower case without a final dot, and where what follows begins.
 

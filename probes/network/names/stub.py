@@ -154,7 +154,7 @@ class Stub:
     async def _ask(self, place: Place, question: Question, settings: Settings) -> Message:
         run = Run(offload=_refuse, resolve=_refuse)
         if settings.tcp:
-            return read(await ask_over_tcp(run, place, question))
+            return read(await ask_over_tcp(run, place, question), question)
         return await ask(run, place, question)
 
 
