@@ -28,10 +28,17 @@ def test_every_shipped_threshold_judges_a_metric_its_kind_has_and_gives_its_reas
     kinds = shipped_kinds().probes
     text = PACK.read_text("utf-8")
     for id_, threshold in shipped_thresholds().items():
-        assert threshold.select is not None
-        assert threshold.select.probe in kinds
-        assert threshold.metric in kinds[threshold.select.probe].METRICS
+        kind = threshold.select.probe if threshold.select else None
+        judged = [kinds[kind]] if kind else [one for one in kinds.values() if threshold.metric in one.METRICS]
+        assert judged
+        assert all(threshold.metric in one.METRICS for one in judged)
         assert re.search(rf"(?m)^# .+\n{id_}:$", text), f"{id_} has no reason above it"
+
+
+def test_a_certificate_that_ends_is_noticed_by_every_kind_that_sees_it(tmp_path: Path) -> None:
+    text = "checks: {a: https://shop.example/, b: tls://shop.example:443, c: {probe: tcp, target: x.example:993, tls: true}}"
+    for check in "abc":
+        assert set(_levels(tmp_path, text, check)["certificate-expiring"].levels) == {W, C}
 
 
 def test_the_shipped_pack_never_pages_for_processors_and_never_speaks_to_customers(tmp_path: Path) -> None:
