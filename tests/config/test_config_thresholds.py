@@ -11,6 +11,7 @@ import pytest
 
 from alerting.severity import Impact, Severity
 from alerting.thresholds.threshold import LevelThreshold, OutcomeThreshold
+from config import load
 from config.kinds import shipped_kinds
 from config.pack import PACK, shipped_thresholds
 from lab.config_files import load_text
@@ -36,9 +37,15 @@ def test_every_shipped_threshold_judges_a_metric_its_kind_has_and_gives_its_reas
 
 
 def test_a_certificate_that_ends_is_noticed_by_every_kind_that_sees_it(tmp_path: Path) -> None:
-    text = "checks: {a: https://shop.example/, b: tls://shop.example:443, c: {probe: tcp, target: x.example:993, tls: true}}"
+    path = tmp_path / "nightbell.yaml"
+    path.write_text(
+        "checks: {a: 'https://x.example/', b: 'tls://x.example:443',\n"
+        "  c: {probe: tcp, target: 'x.example:993', tls: true}}\n"
+    )
+    plan = load(path, env={}).plan
     for check in "abc":
-        assert set(_levels(tmp_path, text, check)["certificate-expiring"].levels) == {W, C}
+        marks = {one.id: one for one in plan.checks[check].thresholds if isinstance(one, LevelThreshold)}
+        assert set(marks["certificate-expiring"].levels) == {W, C}
 
 
 def test_the_shipped_pack_never_pages_for_processors_and_never_speaks_to_customers(tmp_path: Path) -> None:
