@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, unquote, urlsplit
 
@@ -57,11 +58,12 @@ def parse_url(text: str) -> Url:
         ) from failure
     if parts.scheme not in _PORTS:
         raise ValueError(f"a URL must begin with http:// or https://, not {parts.scheme[:20]!r}")
-    if not parts.hostname:
+    name = parts.hostname
+    if not name:
         raise ValueError("a URL needs a host")
     if port == 0:
         raise ValueError("a port must be from 1 to 65535, not 0")
-    host = unquote(parts.hostname) if "%" in parts.hostname else parts.hostname
+    host = unquote(name) if "%" in name else name
     if ":" in host and not parts.netloc.rpartition("@")[2].startswith("["):
         raise ValueError("an IPv6 address in a URL stands in brackets")
     path = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=_PATH_SIGNS)
@@ -86,6 +88,7 @@ def without_userinfo(text: str) -> str:
     )
 
 
+@lru_cache(maxsize=1024)
 def parse_host(text: str) -> str:
     """Return a host name in its ASCII form, or an address in its usual one. Raise ValueError for anything else."""
     if ":" in text:

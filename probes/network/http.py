@@ -163,7 +163,7 @@ class Http:
             raise ValueError("proxy goes neither with connection: reuse nor with family: both")
         # What is sent is the same in every run: worked out once, as there may be thousands of checks.
         first = Ask(
-            url=parse_url(self.url),
+            url=url if url.user is None else parse_url(self.url),
             method=self.method,
             body=self._body(),
             headers=self._headers(),
