@@ -202,7 +202,7 @@ if NIGHTLY:  # these take their time, and what is above fails with them
         assert max(gaps) <= NOTICED
         assert (
             max(later - earlier for earlier, later in pairwise(guarded.fed()) if earlier >= since)
-            <= WATCHDOG / 2
+            <= WATCHDOG * 3 / 4
         )
 
     def test_a_process_that_is_stopped_gives_no_sign_of_life_until_it_goes_on(
