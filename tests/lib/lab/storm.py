@@ -230,6 +230,7 @@ class Storm:
             within=30,
             why="what never worked is no outage, and something does not work",
         )
+        time.sleep(0.5)  # that it has worked is seen before it is on the disk
         self.weather.start()
 
     def start(self) -> None:
