@@ -22,19 +22,18 @@ from typing import Final
 
 from alerting.alert import Alert, AlertState
 from alerting.desk import decide
-from alerting.inputs import Input, Judged, Received, Refused
-from alerting.plan import CheckPlan, Plan
-from alerting.state import Proof, State
-from alerting.thresholds.quiet import Quiet, compile_quiet
+from alerting.inputs import Input, Received, Refused
+from alerting.plan import Plan
+from alerting.state import State
 from alerting.thresholds.threshold import OutcomeThreshold
-from alerting.thresholds.verdict import judge
 from monitor.clock import Clock
 from monitor.daemon import Vitals
+from monitor.judge import Judge
 from monitor.landmark import Landmark, reached
 from monitor.recorder import Asked, Recorder
 from monitor.store.errors import Fault, StoreError
 from monitor.store.thread import StoreThread
-from probes.sample import Outcome, Sample
+from probes.sample import Sample
 
 log = logging.getLogger("nightbell.pipeline")
 
@@ -68,8 +67,7 @@ class Pipeline:
         self._wake_delivery = wake_delivery
         self._look_again = look_again
         self._stand_by = stand_by
-        self._compiled: dict[int, Quiet] = {}
-        self._compiled_of = plan
+        self._judge = Judge()
         self._inputs: deque[Asked] = deque()
         self._arrived = asyncio.Event()
         self._ended = False
@@ -92,42 +90,9 @@ class Pipeline:
         """Judge a sample and hand it to the desk. Behind what is not decided yet it waits, and is judged after that."""
         if self._inputs:
             self._put(sample)
-        elif (judged := self._judged(sample)) is not None:
+        elif (judged := self._judge(sample, self.state, self.plan)) is not None:
             reached(Landmark.SAMPLE_JUDGED, sample.check)
             self._put(judged)
-
-    def _judged(self, sample: Sample) -> Judged | None:
-        """Judge a sample; None where all is well and was."""
-        check = self.plan.checks.get(sample.check)
-        if check is None:
-            return None
-        proven = sample.check in self.state.records[Proof]
-        alerts = self.state.records[Alert]
-        if proven and self._quiet(check)(sample, alerts) and (check.part is None or not alerts):
-            return None
-        worked = sample.outcome is Outcome.UP
-        verdicts = tuple(
-            verdict for threshold in check.thresholds for verdict in judge(threshold, sample, proven=proven)
-        )
-        news = worked > proven or any(one.held or str(one.key) in alerts for one in verdicts)
-        if not news and (check.part is None or not alerts):
-            return None
-        return Judged(
-            check=sample.check,
-            at=sample.at,
-            worked=worked,
-            verdicts=verdicts,
-            parts=frozenset(sample.parts),
-        )
-
-    def _quiet(self, check: CheckPlan) -> Quiet:
-        if self._compiled_of is not self.plan:
-            self._compiled, self._compiled_of = {}, self.plan
-        thresholds = check.thresholds  # shared by checks that are judged alike, and kept by the plan
-        known = self._compiled.get(id(thresholds))
-        if known is None:
-            known = self._compiled[id(thresholds)] = compile_quiet(thresholds)
-        return known
 
     async def submit(self, given: Input) -> str:
         """Decide, record, act; return the id the input was about. Raises Refused and StoreError."""
@@ -153,7 +118,11 @@ class Pipeline:
     def _decide(self, asked: Asked) -> bool:
         """Decide one input and lay it over the state, so that the next one sees it. False: nothing to record."""
         try:
-            given = self._judged(asked.given) if isinstance(asked.given, Sample) else asked.given
+            given = (
+                self._judge(asked.given, self.state, self.plan)
+                if isinstance(asked.given, Sample)
+                else asked.given
+            )
             if given is None:
                 return False
             reached(Landmark.INPUT_TAKEN, type(given).__name__)

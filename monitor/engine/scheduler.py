@@ -17,6 +17,10 @@ log = logging.getLogger("nightbell.scheduler")
 
 QUANTUM: Final = 0.005
 """Checks due within so many seconds of each other start on one wake-up."""
+COARSE: Final = 0.02
+"""The same where few are due: waking up costs more than a run does, and a handful started together disturb none."""
+TOGETHER: Final = 4
+"""So many are to start on one wake-up, between those two bounds; more would wait for each other and be timed so."""
 IN_FLIGHT: Final = 1000
 """Runs under way at once; what is due beyond waits, and its lateness shows."""
 PER_HOST: Final = 200
@@ -102,6 +106,7 @@ class Scheduler(Generic[T]):
         self._wakes = 0.0
         self._rested = 0.0
         """Before this instant nothing is started: what is due until then is started together."""
+        self._quantum = QUANTUM
         self._open = False
         self._emptied = asyncio.Event()
 
@@ -116,6 +121,8 @@ class Scheduler(Generic[T]):
                 known.turn = turn
             else:
                 self._jobs[name] = self._job(turn, now + SETTLE + _phase(name) * turn.every)
+        rate = sum(1 / turn.every for turn in turns.values())
+        self._quantum = min(max(TOGETHER / rate, QUANTUM), COARSE) if rate else COARSE
         self._heap = [(job.due, job.number, job) for job in self._jobs.values()]
         heapq.heapify(self._heap)
         self._arm()
@@ -164,7 +171,7 @@ class Scheduler(Generic[T]):
     def _fire(self) -> None:
         self._timer = None
         now = self._loop.time()
-        self._rested = now + QUANTUM
+        self._rested = now + self._quantum
         while self._heap and self._heap[0][0] <= now and len(self._under_way) < IN_FLIGHT:
             due, number, job = heapq.heappop(self._heap)
             if job.number != number or self._jobs.get(job.turn.name) is not job:

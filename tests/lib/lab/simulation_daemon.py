@@ -9,17 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
-from typing import Final, cast
+from typing import Final
 
 from alerting.inputs import Input, Received, Refused, Reloaded, Tick
-from alerting.plan import Plan
 from alerting.state import Changes, State
 from lab.simulation_delivery import Delivery
 from lab.simulation_script import Point
 from lab.simulation_stage import Stage
 from monitor.delivery.marks import Found
 from monitor.delivery.takeover import left_by
-from monitor.pipeline import Pipeline
+from monitor.judge import Judge
 from probes.sample import Sample
 
 COMMIT: Final = 2
@@ -50,22 +49,18 @@ class Process:
     waiting: list[Waiting] = field(default_factory=list)
     holding: bool = False
     delivery: Delivery = field(init=False)
+    _judge: Judge = field(default_factory=Judge)
     _writes: bool = False
     _found: Found | None = None
 
     def __post_init__(self) -> None:
         self.delivery = Delivery(self.stage, self)
 
-    @property
-    def plan(self) -> Plan:
-        """The plan in force, as the real pipeline has it."""
-        return self.stage.plan
-
     # --- pipeline
 
     def observe(self, sample: Sample) -> None:
         """Judge a sample as the pipeline does, and decide."""
-        judged = Pipeline._judged(cast("Pipeline", self), sample)
+        judged = self._judge(sample, self.state, self.stage.plan)
         if judged is None:
             self.stage.heard(sample, None)
         else:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from lab.core_parts import check, for_ever
 from lab.core_virtual import START, settle, virtually, wait_for
 from monitor.daemon import Vitals
-from monitor.engine.scheduler import IN_FLIGHT, QUANTUM, SETTLE, Scheduler, _phase, in_tasks
+from monitor.engine.scheduler import COARSE, IN_FLIGHT, SETTLE, Scheduler, _phase, in_tasks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -121,7 +121,7 @@ def test_nothing_drifts_over_ten_thousand_seconds() -> None:
             assert len(times) == pytest.approx(10_000 / every, abs=1)
             late = [at - (due + turn * every) for turn, at in enumerate(times)]
             assert min(late) > -1e-6
-            assert max(late) <= QUANTUM + 1e-6
+            assert max(late) <= COARSE + 1e-6
 
     virtually(story)
 
@@ -331,5 +331,25 @@ def test_five_thousand_checks_all_run_each_interval_at_a_small_price() -> None:
         assert {len(times) for times in runs.at.values()} <= {6, 7}
         assert vitals.skipped == 0
         assert spent < 15, f"{spent / vitals.runs * 1e6:.0f} µs a run"
+
+    virtually(story)
+
+
+@pytest.mark.parametrize(("count", "latest"), [(100, 0.02), (5000, 0.008), (20_000, 0.005)])
+def test_what_is_due_close_together_starts_on_one_wake_up_and_the_closer_the_more_there_is(
+    count: int, latest: float
+) -> None:
+    async def story() -> None:
+        runs = Runs()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        async with scheduled(runs, fleet(count)):
+            await asyncio.sleep(9.9)
+        late = [
+            at - (began + SETTLE + _phase(name) * 10) for name, times in runs.at.items() for at in times[:1]
+        ]
+        assert 0 <= max(late) <= latest + 1e-6
+        wakes = len({at for times in runs.at.values() for at in times})
+        assert wakes <= 9.9 / latest + 1
 
     virtually(story)
