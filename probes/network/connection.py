@@ -12,7 +12,7 @@ import ipaddress
 import os
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
@@ -25,6 +25,7 @@ from probes.network.tls import describe
 from probes.sample import ErrorClass
 
 RECEIVE_BYTES: Final = 65536
+_NOT_YET: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 # We have run out of something: says nothing about the target.
 OUR_FAULT: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
 _OUR_DNS_FAULT: Final = frozenset({socket.EAI_MEMORY, socket.EAI_SYSTEM})
@@ -149,7 +150,8 @@ class Connection:
             await self._signal
             code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code == 0:
-            run.memory["family"] = address.family
+            if "family" in run.memory:  # there was a choice
+                run.memory["family"] = address.family
             return
         failure = OSError(code, os.strerror(code))
         if code in OUR_FAULT:
@@ -168,7 +170,7 @@ class Connection:
                 self._socket, do_handshake_on_connect=False, server_hostname=server_name
             )
             self._socket = secured
-            await self._attempt(secured.do_handshake)
+            await self._shake_hands(secured)
         except OSError as failure:
             raise ProbeFailed(
                 ErrorClass.TLS, f"cannot speak TLS with {self.name}: {describe(failure)}"
@@ -176,19 +178,30 @@ class Connection:
         run.phase(None)
         run.log("TLS agreed: {}", secured.version())
 
+    async def _shake_hands(self, secured: ssl.SSLSocket) -> None:
+        signal = self._signal
+        if signal is None:
+            raise RuntimeError("cannot shake hands before the connection is open")
+        while True:
+            try:
+                return secured.do_handshake()
+            except _NOT_YET:
+                await signal
+
     async def send(self, data: bytes) -> None:
         """Send all of `data`. Raises ProbeFailed(PROTOCOL) when the other side no longer listens."""
-        left = memoryview(data)
-        while left:
-            left = left[await self._guarded(self._socket.send, left) :]
+        sent = await self._guarded(self._socket.send, data)
+        if sent < len(data):
+            left = memoryview(data)[sent:]
+            while left:
+                left = left[await self._guarded(self._socket.send, left) :]
 
-    async def receive(self) -> bytes:
+    def receive(self) -> Coroutine[Any, Any, bytes]:
         """Return what has arrived, at least one byte; nothing once the other side has closed.
 
         Raises ProbeFailed(PROTOCOL) when the connection breaks, TLS when it breaks by TLS.
         """
-        data: bytes = await self._guarded(self._socket.recv, RECEIVE_BYTES)
-        return data
+        return self._guarded(self._socket.recv, RECEIVE_BYTES)
 
     @property
     def secured(self) -> ssl.SSLSocket | None:
@@ -205,18 +218,24 @@ class Connection:
         """Say whether an unused connection is still good: nothing has come unasked, not even its end."""
         try:
             self._socket.recv(1)
-        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+        except _NOT_YET:
             return True
         except OSError:
             return False
         return False
 
     async def _guarded(self, operation: Callable[..., Any], argument: object) -> Any:
+        signal = self._signal
+        if signal is None:
+            raise RuntimeError("cannot talk before the connection is open")
         try:
-            return await self._attempt(operation, argument)
-        except (
-            ssl.SSLError
-        ) as failure:  # such as a server that wants a certificate of ours: it says so only now
+            while True:
+                try:
+                    return operation(argument)
+                except _NOT_YET:
+                    await signal
+        except ssl.SSLError as failure:
+            # Such as a server that wants a certificate of ours: it says so only now.
             raise ProbeFailed(
                 ErrorClass.TLS, f"cannot speak TLS with {self.name}: {describe(failure)}"
             ) from failure
@@ -226,13 +245,3 @@ class Connection:
             raise ProbeFailed(
                 ErrorClass.PROTOCOL, f"cannot talk to {self.name}: {failure.strerror or 'connection broken'}"
             ) from failure
-
-    async def _attempt(self, operation: Callable[..., Any], *arguments: object) -> Any:
-        signal = self._signal
-        if signal is None:
-            raise RuntimeError("cannot talk before the connection is open")
-        while True:
-            try:
-                return operation(*arguments)
-            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                await signal

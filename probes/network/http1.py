@@ -51,7 +51,11 @@ async def exchange(connection: Connection, request: bytes, *, method: str, run: 
     """Send a request and read its answer, no more than the limits allow. Raises ProbeFailed."""
     reader = _Reader(bodiless=method == "HEAD", name=connection.name)
     run.phase("processing")
-    await _send(connection, request, run)
+    try:
+        await connection.send(request)
+    except ProbeFailed as failure:
+        # A server may refuse a request before it has read it all, and its answer says why.
+        run.log("{}; reading the answer all the same", failure.message)
     data = await connection.receive()
     run.phase("transfer")
     while not reader.feed(data):
@@ -81,14 +85,6 @@ async def exchange_again(connection: Connection, request: bytes, *, method: str,
         data = await connection.receive()
     run.phase(None)
     return reader.answer()
-
-
-async def _send(connection: Connection, request: bytes, run: Run) -> None:
-    try:
-        await connection.send(request)
-    except ProbeFailed as failure:
-        # A server may refuse a request before it has read it all, and its answer says why.
-        run.log("{}; reading the answer all the same", failure.message)
 
 
 class _Reader:
