@@ -291,7 +291,9 @@ def test_after_a_long_stop_each_check_catches_up_once_and_keeps_its_place_in_the
             due = began + SETTLE + _phase(name) * 10
             for at in after[1:]:
                 turn = round((at - due) / 10)
-                assert at - (due + turn * 10) == pytest.approx(0, abs=COARSE + 0.001), f"{name} has lost its place"
+                assert at - (due + turn * 10) == pytest.approx(0, abs=COARSE + 0.001), (
+                    f"{name} has lost its place"
+                )
         seconds = Counter(int(at) for times in runs.at.values() for at in times if at >= woke + 15)
         assert max(seconds.values()) < 60, "all checks run at once"
 
