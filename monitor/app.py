@@ -238,8 +238,10 @@ class App:
         self._last_run = (
             asyncio.get_running_loop().time()
         )  # what is watched now has had no chance to show life
-        for name in set(self._samples) - set(fresh.checks):
-            del self._samples[name], self._history[name]
+        for name in list(self._samples):
+            was, now = old.checks.get(name), fresh.checks.get(name)
+            if was is None or now is None or was.fingerprint != now.fingerprint:
+                del self._samples[name], self._history[name]
         try:
             await self.submit(Reloaded())
         except StoreError as problem:

@@ -25,7 +25,7 @@ log = logging.getLogger("nightbell.runner")
 T = TypeVar("T")
 
 HOST_THREADS: Final = 8
-RESOLVE_THREADS: Final = 8
+RESOLVE_THREADS: Final = 32
 LEFT_BEHIND: Final = 2
 """Calls of earlier runs that may hang before a check is not run any more: it would take one thread after another."""
 
@@ -73,6 +73,10 @@ Done = Callable[[Sample | None], None]
 """Called once with what a run saw; with None where the run was called off."""
 
 
+HELD_UP: Final = 0.25
+"""A deadline met so many seconds late was ours to miss: what has arrived meanwhile gets as long to be read."""
+AGAIN: Final = 1.0
+"""Seconds after which what did not end at its deadline is cut off once more."""
 COMPLAINT_SECONDS: Final = 10.0
 """Of the same want the log hears once in so long."""
 
@@ -90,6 +94,7 @@ class Runner:
         self._number = itertools.count()
         self._timer: asyncio.TimerHandle | None = None
         self._quiet_until = 0.0
+        self._held_up = False
 
     def start(self, check: Check, memory: dict[str, Any], done: Done) -> Attempt:
         """Begin a run; `done` may be called before this returns."""
@@ -120,8 +125,16 @@ class Runner:
     def _expire(self) -> None:
         self._timer = None
         now = self.loop.time()
+        if not self._held_up and self._deadlines and now - self._deadlines[0][0] > HELD_UP:
+            self._held_up = True
+            self._timer = self.loop.call_at(now + HELD_UP, self._expire)
+            return
+        self._held_up = False
         while self._deadlines and (self._deadlines[0][0] <= now or self._deadlines[0][2].over):
-            heapq.heappop(self._deadlines)[2].expire()
+            attempt = heapq.heappop(self._deadlines)[2]
+            attempt.expire()
+            if not attempt.over:
+                heapq.heappush(self._deadlines, (now + AGAIN, next(self._number), attempt))
         self._arm()
 
 
@@ -132,14 +145,15 @@ class Attempt:
     not ProbeFailed is our own fault: `unknown`, class `internal`, with the traceback in the journal.
     """
 
-    __slots__ = ("_at", "_check", "_done", "_drive", "_expired", "_run", "_runner", "over")
+    __slots__ = ("_at", "_calls", "_check", "_done", "_drive", "_expired", "_ours", "_run", "_runner", "over")
 
     def __init__(self, runner: Runner, check: Check, memory: dict[str, Any], done: Done) -> None:
         """Nothing runs before `start`."""
         self._runner = runner
         self._check = check
         self._done = done
-        self._expired = False
+        self._expired = self._ours = False
+        self._calls: list[asyncio.Future[Any]] = []
         self.over = False
         self._run = Run(offload=self._offload, resolve=runner.executors.call_resolve, memory=memory)
         self._drive: Drive[Reading] | None = None
@@ -168,17 +182,21 @@ class Attempt:
         """Its deadline has come."""
         if not self.over and self._drive is not None:
             self._expired = True
+            self._ours = any(not call.done() for call in self._calls)
             self._drive.cancel()
 
     def _offload(self, function: Callable[..., T], /, *args: Any) -> Awaitable[T]:
         executors = self._runner.executors
         inside = executors.inside.setdefault(self._check.name, set())
-        return self._runner.loop.run_in_executor(executors.host, _noted(function, inside), *args)
+        call = self._runner.loop.run_in_executor(executors.host, _noted(function, inside), *args)
+        self._calls.append(call)
+        return call
 
     def _close(self) -> None:
         """Be over: what is left here until the deadline comes by shall be small."""
         self.over = True
         self._drive = None
+        del self._run, self._done  # the heap keeps this until its deadline: it shall not keep the memory
 
     def _ended(self, reading: Reading | None, problem: BaseException | None) -> None:
         if reading is not None:
@@ -199,8 +217,9 @@ class Attempt:
             log.error("cannot run check %s", self._check.name, exc_info=problem)
             self._fail(ErrorClass.INTERNAL, f"cannot run {self._check.name}: {type(problem).__name__}")
         else:
+            done = self._done
             self._close()
-            self._done(None)
+            done(None)
             if not isinstance(problem, asyncio.CancelledError) and problem is not None:
                 raise problem
 
@@ -210,7 +229,7 @@ class Attempt:
         if inside := executors.inside.get(name):
             executors.hung.setdefault(name, set()).update(inside)
         # A machine that does not answer its own monitor is our trouble.
-        error = ErrorClass.SELF if self._check.probe.HOST else ErrorClass.TIMEOUT
+        error = ErrorClass.SELF if self._check.probe.HOST or self._ours else ErrorClass.TIMEOUT
         self._fail(error, f"timed out after {self._check.timeout:g} s{_reached(self._run)}")
 
     def _fail(self, error: ErrorClass, message: str) -> None:
@@ -223,10 +242,11 @@ class Attempt:
     ) -> None:
         run = self._run
         run.phase(None)
+        done = self._done
         self._close()
         if reading is None:
             reading = _NOTHING_READ
-        self._done(
+        done(
             Sample(
                 check=self._check.name,
                 at=self._at,

@@ -199,7 +199,8 @@ class Scheduler(Generic[T]):
             run = self._start(job.turn, job.memory, lambda: self._over(job, host))
         except Exception:  # one that cannot be started must not stop the others
             log.exception("cannot start %s", job.turn.name)
-            self._over(job, host)
+            if job in self._under_way:  # else it has ended and said so before
+                self._over(job, host)
         else:
             if job in self._under_way:
                 job.run = run

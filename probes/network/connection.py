@@ -106,12 +106,12 @@ async def _look_up(run: Run, host: str, port: int, family: int) -> list[Address]
                 for version, ip in entry.addresses
             ]
     try:
-        found = await run.resolve(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM)
+        found = await resolver().ask_libc(host, family, run.resolve)
     except socket.gaierror as failure:
         if failure.errno in _OUR_DNS_FAULT:
             raise
         raise ProbeFailed(ErrorClass.DNS, f"cannot resolve {host}: {failure.strerror}") from failure
-    return [Address(entry[0], entry[4]) for entry in found]
+    return [Address(entry[0], (entry[4][0], port, *entry[4][2:])) for entry in found]
 
 
 class Connection:

@@ -7,8 +7,10 @@ import contextlib
 import resource
 import socket
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import pytest
 
@@ -17,6 +19,7 @@ from lab.name_server import Asked, NameServer, a, cname, reply, zone
 from lab.probe_run import LOOPS, finished, surroundings, until
 from probes.api import Run
 from probes.network.connection import Address, Family, resolve
+from probes.network.names.resolver import Resolver
 from probes.network.names.stub import BAD_SECONDS
 
 
@@ -200,3 +203,51 @@ def test_an_address_needs_no_look_up() -> None:
             ]
 
     assert [str(one) for one in finished(go)] == ["192.0.2.1:80", "[2001:db8::1]:80", "[fe80::1]:80"]
+
+
+def test_a_name_that_hangs_in_libc_holds_one_thread_however_often_it_is_asked_for() -> None:
+    async def go() -> None:
+        begun, answer = [], asyncio.get_running_loop().create_future()
+
+        async def offload(_function: object, host: str, *_rest: object) -> Any:
+            begun.append(host)
+            return await answer
+
+        names = Resolver()
+        asked = [
+            asyncio.create_task(names.ask_libc(host, 0, offload))
+            for host in ("dead.example", "a.example") * 9
+        ]
+        await asyncio.sleep(0)
+        for one in asked[:9]:
+            one.cancel()  # runs that give up take nobody along
+        asked.append(asyncio.create_task(names.ask_libc("dead.example", 0, offload)))
+        await asyncio.sleep(0)
+        assert sorted(begun) == ["a.example", "dead.example"]
+        answer.set_result(["found"])
+        assert [await one for one in asked[9:]] == [["found"]] * 10
+
+    finished(go)
+
+
+def names_servers(file: Path) -> bool:
+    return file.is_file() and "nameserver" in file.read_text()
+
+
+def test_servers_that_are_new_in_the_file_are_asked_at_once_and_not_after_the_dead_ones(
+    tmp_path: Path,
+) -> None:
+    async def go(run: Run, server: NameServer) -> list[str]:
+        with ExitStack() as stack:
+            for last in (2, 3, 4):  # they take questions and say nothing
+                dead = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+                dead.bind((f"127.0.0.{last}", server.port))
+            with pytest.raises(TimeoutError):
+                await look(run, "shop.example", Family.V4, within=0.5)
+            [resolv] = filter(names_servers, tmp_path.rglob("*"))
+            resolv.write_text("nameserver 127.0.0.1\n")
+            await asyncio.sleep(1.1)  # the files are looked at once a second
+            return [await look(run, "shop.example", Family.V4, within=1.0)]
+
+    dead = "".join(f"nameserver 127.0.0.{last}\n" for last in (2, 3, 4))
+    assert with_server(zone(SHOP), go, tmp_path, resolv=dead) == ["192.0.2.1"]

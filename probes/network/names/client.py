@@ -84,11 +84,23 @@ class Server:
 
     async def _exchange(self, question: Question, *, recursion: bool, edns: bool) -> bytes:
         channel = self._open()
-        number, future = channel.send(question, recursion=recursion, edns=edns)
+        try:
+            number, future = channel.send(question, recursion=recursion, edns=edns)
+        except OSError:
+            self._give_up(channel)
+            raise
         try:
             return await future
+        except BaseException:  # also whoever waits no longer: it may have the address we had before
+            self._give_up(channel)
+            raise
         finally:
             channel.forget(number)
+
+    def _give_up(self, channel: _Channel) -> None:
+        if self._channel is channel:
+            self._channel = None
+            channel.retire()
 
     def _open(self) -> _Channel:
         channel = self._channel
@@ -132,6 +144,8 @@ class _Channel:
             self._socket.send(query)
         except ConnectionRefusedError:  # what became of an earlier one
             self._socket.send(query)
+        except BlockingIOError as failure:
+            raise OSError(errno.ENOBUFS, "no room to send in") from failure
         self.queries += 1
         future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self.waiting[number] = question, future

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import socket
 from typing import Final
@@ -24,7 +25,13 @@ def ordered(addresses: tuple[Found, ...]) -> tuple[Found, ...]:
 
 def reachable(family: socket.AddressFamily, address: str) -> str | None:
     """Return from which of our own addresses one would be reached; None where no way leads there. Sends nothing."""
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+    try:
+        probe = socket.socket(family, socket.SOCK_DGRAM)
+    except OSError as failure:
+        if failure.errno == errno.EAFNOSUPPORT:  # a kernel without IPv6
+            return None
+        raise
+    with probe:
         try:
             probe.connect((address, 53))
         except OSError:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from time import monotonic
-from typing import Final
+from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from probes.api import Offload
@@ -26,7 +26,17 @@ _NAMES: Final = 65536
 class Resolver:
     """The names known on one loop."""
 
-    __slots__ = ("_entries", "_files", "_flights", "_loading", "_look_at", "_settings", "_stamp", "_stub")
+    __slots__ = (
+        "_entries",
+        "_files",
+        "_flights",
+        "_libc",
+        "_loading",
+        "_look_at",
+        "_settings",
+        "_stamp",
+        "_stub",
+    )
 
     def __init__(self, files: Files | None = None) -> None:
         """Begin with nothing known and nothing read."""
@@ -36,6 +46,7 @@ class Resolver:
         self._look_at = 0.0
         self._entries: dict[tuple[str, int], Entry] = {}
         self._flights: dict[tuple[str, int], Flight[Entry]] = {}
+        self._libc: dict[tuple[str, int], Flight[list[Any]]] = {}
         self._loading: Flight[Settings] | None = None
         self._stub = Stub()
 
@@ -78,13 +89,25 @@ class Resolver:
             if entry is None:
                 flight = self._flights.get(key)
                 if flight is None:
-                    flight = self._flights[key] = Flight(
-                        self._ask(key, settings), lambda: self._flights.pop(key, None)
-                    )
+                    flights = self._flights
+                    flight = flights[key] = Flight(self._ask(key, settings), lambda: flights.pop(key, None))
                 entry = await flight.join()
         elif entry.ordered_at + _ORDER_SECONDS <= now and len(entry.addresses) > 1:
             entry.addresses, entry.ordered_at = ordered(entry.addresses), now
         return entry
+
+    async def ask_libc(self, host: str, family: int, offload: Offload) -> list[Any]:
+        """Return what libc says. One name holds one thread, however many runs have given up on it."""
+        key = host, family
+        flight = self._libc.get(key)
+        if flight is None:
+            flight = self._libc[key] = Flight(
+                self._libc_says(key, offload), lambda: self._libc.pop(key, None)
+            )
+        return await flight.join()
+
+    async def _libc_says(self, key: tuple[str, int], offload: Offload) -> list[Any]:
+        return await offload(socket.getaddrinfo, key[0], 0, key[1], socket.SOCK_STREAM)
 
     async def _load(self, stamp: Stamp, offload: Offload) -> Settings:
         try:
@@ -96,6 +119,7 @@ class Resolver:
             return self._settings  # out of descriptors: what was read before still holds
         if settings != self._settings:
             self._entries.clear()
+            self._flights = {}  # who is on them arrives; who comes now asks as the files say now
         self._settings, self._stamp = settings, stamp
         return settings
 

@@ -30,7 +30,7 @@ LOOK_UP_SECONDS: Final = 10.0
 """How long one look-up may take in all."""
 LINGER_SECONDS: Final = 0.5
 """How long the other family is waited for once one has been found."""
-_SHUN_SECONDS: Final = 5.0
+_SHUN_SECONDS: Final = 60.0
 """How long a server that did not answer is asked after the others."""
 _TYPES: Final = {socket.AF_INET: Type.A, socket.AF_INET6: Type.AAAA}
 _FAMILIES: Final = {Type.A: socket.AF_INET, Type.AAAA: socket.AF_INET6}

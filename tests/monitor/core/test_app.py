@@ -305,3 +305,17 @@ def test_a_reload_while_the_store_fails_takes_effect_and_is_recorded_later(tmp_p
         return OpenTicket(title="x", ticket_class=TicketClass.GENERAL, by=None)
 
     virtually(tell)
+
+
+def test_a_check_that_a_reload_points_elsewhere_has_no_sample_before_the_new_target_was_asked(
+    tmp_path: Path,
+) -> None:
+    async def story(app: App) -> None:
+        await asyncio.sleep(3700)
+        assert app.samples["home"].outcome is Outcome.DOWN
+        fresh = check("home", down, every=3600.0, fingerprint="other")
+        await app.reload(lambda: configured(tmp_path, fresh))
+        assert not app.samples
+        assert not app.history
+
+    within(configured(tmp_path, check("home", down, every=3600.0)), story)

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import logging
+import socket
 import threading
 import time
+import weakref
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
+from config.model import Check
 from lab.core_parts import check, for_ever
 from lab.core_virtual import clock, virtually
+from lab.probe_run import LOOPS, finished, until
 from monitor.engine.runner import HOST_THREADS, LEFT_BEHIND, Executors, Runner, run_once
 from probes.api import ProbeFailed, Reading, Run
+from probes.network.tcp import Tcp
 from probes.sample import ErrorClass, Outcome, Sample
 
 
@@ -231,3 +240,94 @@ def test_a_good_run_keeps_no_log_and_a_bad_one_does() -> None:
     up, down = virtually(story)
     assert up.log == ()
     assert [line.split("s ", 1)[1] for line in down.log] == ["looked at it", "failed: no"]
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_where_we_are_held_up_those_who_answered_in_time_are_not_called_down(loop: str) -> None:
+    """A paused machine finds more answers than it reads at once, and all deadlines over."""
+    count = 200
+
+    def serve(listener: socket.socket) -> None:
+        with ExitStack() as stack:
+            asked = [stack.enter_context(listener.accept()[0]) for _ in range(count)]
+            for one in asked:
+                one.sendall(b"hello\n")
+            for one in asked:
+                one.recv(1)  # until they have gone
+
+    async def go() -> list[Sample]:
+        with socket.create_server(("127.0.0.1", 0), backlog=count) as listener, Executors() as executors:
+            far = threading.Thread(target=serve, args=(listener,))
+            far.start()
+            runner, found, port = Runner(executors), list[Any](), listener.getsockname()[1]
+            probe = Tcp(target=f"127.0.0.1:{port}", expect="hello")
+            for number in range(count):
+                name = f"c{number}"
+                one = Check(name=name, probe=probe, every=10, timeout=0.3, retry_every=1, fingerprint=name)
+                runner.start(one, {}, found.append)
+            await asyncio.sleep(0.05)
+            time.sleep(0.7)  # noqa: ASYNC251 - the loop stands still, the far side does not
+            await until(lambda: len(found) == count)
+            far.join()
+        return found
+
+    assert {sample.outcome for sample in finished(go, loop)} == {Outcome.UP}
+
+
+def test_a_run_that_does_not_end_at_its_deadline_is_cut_off_again() -> None:
+    cuts = 0
+
+    async def stubborn(_run: Run) -> Reading:
+        nonlocal cuts
+        while cuts < 3:
+            try:
+                await for_ever()
+            except asyncio.CancelledError:
+                cuts += 1
+        return Reading()
+
+    assert observe(stubborn).outcome is Outcome.UP
+    assert cuts == 3
+
+
+def test_calls_of_ours_that_hang_say_nothing_of_the_target(tmp_path: Path) -> None:
+    """Disks that hang keep all threads busy; to load a certificate needs one."""
+    trusted = tmp_path / "ca.pem"
+    trustme.CA().cert_pem.write_to_path(trusted)
+    release = threading.Event()
+
+    async def go() -> Sample:
+        with socket.create_server(("127.0.0.1", 0)) as listener, Executors() as executors:
+            for _ in range(HOST_THREADS):
+                executors.host.submit(release.wait, 10)
+            probe = Tcp(target=f"127.0.0.1:{listener.getsockname()[1]}", tls=True, ca=str(trusted))
+            web = Check(name="web", probe=probe, every=10, timeout=0.2, retry_every=1, fingerprint="web")
+            try:
+                return await run_once(web, executors, {})
+            finally:
+                release.set()
+
+    sample = finished(go)
+    assert (sample.outcome, sample.error) == (Outcome.UNKNOWN, ErrorClass.SELF)
+
+
+def test_a_run_that_is_over_keeps_nothing_of_its_check() -> None:
+    class Held:
+        pass
+
+    async def go() -> None:
+        with Executors() as executors:
+            runner, memory, found = Runner(executors), {"held": Held()}, list[Any]()
+            held = weakref.ref(memory["held"])
+
+            async def look(_run: Run) -> Reading:
+                await asyncio.sleep(0)
+                return Reading()
+
+            runner.start(check("home", look), memory, found.append)
+            await until(lambda: found)
+            del memory
+            gc.collect()
+            assert held() is None
+
+    finished(go)
