@@ -230,8 +230,9 @@ def test_a_name_that_hangs_in_libc_holds_one_thread_however_often_it_is_asked_fo
     finished(go)
 
 
-def names_servers(file: Path) -> bool:
-    return file.is_file() and "nameserver" in file.read_text()
+def resolv_conf(home: Path) -> Path:
+    [found] = [one for one in home.rglob("*") if one.is_file() and "nameserver" in one.read_text()]
+    return found
 
 
 def test_servers_that_are_new_in_the_file_are_asked_at_once_and_not_after_the_dead_ones(
@@ -244,8 +245,7 @@ def test_servers_that_are_new_in_the_file_are_asked_at_once_and_not_after_the_de
                 dead.bind((f"127.0.0.{last}", server.port))
             with pytest.raises(TimeoutError):
                 await look(run, "shop.example", Family.V4, within=0.5)
-            [resolv] = filter(names_servers, tmp_path.rglob("*"))
-            resolv.write_text("nameserver 127.0.0.1\n")
+            resolv_conf(tmp_path).write_text("nameserver 127.0.0.1\n")
             await asyncio.sleep(1.1)  # the files are looked at once a second
             return [await look(run, "shop.example", Family.V4, within=1.0)]
 
