@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 from monitor.cli.exchange import check_url, exchange
 from monitor.cli.exits import Problem, Unreachable
 
-PATIENCE_SECONDS: Final = 10.0
+PATIENCE_SECONDS: Final = 20.0
 PAGE: Final = 200
 MOST: Final = 5000
 """Most items that a list is read to."""
