@@ -19,7 +19,7 @@ from lab.outage import Outage
 from lab.smsc import texts
 from lab.tier import NIGHTLY
 from lab.tools import tool
-from lab.wait import free_port, until
+from lab.wait import free_port, is_listened_on, until
 
 LI = "+8613800000001"
 
@@ -195,7 +195,7 @@ def test_kannels_own_centre_for_tests_reads_what_we_send(tmp_path: Path) -> None
             cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
         )  # fmt: skip
     try:
-        until(lambda: "accept_thread" in log.read_text("latin-1"), within=5, why="drive_smpp does not start")
+        until(lambda: is_listened_on(port), within=10, why="drive_smpp does not start")
         smpp = Smpp(host="127.0.0.1", port=port, user="nb", password="pw", to=LI)
         asyncio.run(smpp.send(a_message(title="INC-1 checkout", text=ACK), Progress()))
         until(
