@@ -68,7 +68,7 @@ uninstall: ## Remove what install put there; configuration and state stay
 
 bench: ## Measure it beside others for 40 minutes and write docs/performance.md (ARGS=--quick; ARGS='checks tls' picks)
 	@scripts/venv run
-	@scripts/bench-tools
+	@scripts/test-tools bench
 	@$(BIN)/python bench/run.py $(ARGS)
 
 bench-idle: ## Measure start, memory and CPU of an idle daemon

@@ -23,12 +23,12 @@ from typing import Final
 from alerting.alert import Alert, AlertState
 from alerting.desk import decide
 from alerting.inputs import Input, Received, Refused
+from alerting.judge import Judge
 from alerting.plan import Plan
 from alerting.state import State
 from alerting.thresholds.threshold import OutcomeThreshold
 from monitor.clock import Clock
 from monitor.daemon import Vitals
-from monitor.judge import Judge
 from monitor.landmark import Landmark, reached
 from monitor.recorder import Asked, Recorder
 from monitor.store.errors import Fault, StoreError

@@ -30,6 +30,7 @@ from monitor.web.server import ListenError, Servers
 log = logging.getLogger("nightbell")
 
 DESCRIPTORS: Final = 65536
+"""As many as the systemd unit gives."""
 GRACE: Final = 6.0
 """Seconds a send under way is given to end when we stop."""
 

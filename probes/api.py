@@ -11,6 +11,7 @@ the caller owns those. To fail means to raise:
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -24,6 +25,9 @@ T = TypeVar("T")
 LOG_LINES: Final = 100
 LOG_CHARACTERS: Final = 300
 DETAIL_CHARACTERS: Final = 2000
+
+OUR_FAULT: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
+"""Numbers of OSError that mean that we have run out of something: they say nothing about any target."""
 
 
 class ProbeFailed(Exception):  # noqa: N818 - the field says "the probe failed"

@@ -113,7 +113,7 @@ def tool(name: str) -> Path:
     """Return the path of a program others wrote; raises Unavailable where it is not here."""
     found = shutil.which(name, path=f"{STARTERS}:{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
     if found is None:
-        raise Unavailable(f"{name} is not here: run scripts/bench-tools")
+        raise Unavailable(f"{name} is not here: run scripts/test-tools bench")
     return Path(found)
 
 

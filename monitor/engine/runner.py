@@ -17,8 +17,7 @@ from typing import Any, Final, Self, TypeVar
 from config.model import Check
 from monitor.clock import Clock, SystemClock
 from monitor.engine.driver import Drive
-from probes.api import ProbeFailed, Reading, Run
-from probes.network.connection import OUR_FAULT
+from probes.api import OUR_FAULT, ProbeFailed, Reading, Run
 from probes.sample import ErrorClass, Outcome, Sample
 
 log = logging.getLogger("nightbell.runner")
@@ -26,6 +25,7 @@ T = TypeVar("T")
 
 HOST_THREADS: Final = 8
 RESOLVE_THREADS: Final = 32
+"""A name that libc cannot look up holds one for as long as libc takes, half a minute and more."""
 LEFT_BEHIND: Final = 2
 """Calls of earlier runs that may hang before a check is not run any more: it would take one thread after another."""
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
 
-from probes.api import ProbeFailed, Run
+from probes.api import OUR_FAULT, ProbeFailed, Run
 from probes.network.address import is_address
 from probes.network.names.resolver import resolver
 from probes.network.poller import Signal, poller
@@ -26,8 +26,6 @@ from probes.sample import ErrorClass
 
 RECEIVE_BYTES: Final = 65536
 _NOT_YET: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
-# We have run out of something: says nothing about the target.
-OUR_FAULT: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
 _OUR_DNS_FAULT: Final = frozenset({socket.EAI_MEMORY, socket.EAI_SYSTEM})
 
 

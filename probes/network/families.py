@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from time import perf_counter
-from typing import Final
+from typing import Any, Final
 
 from probes.api import ProbeFailed, Reading, Run
 from probes.network.address import is_address
@@ -36,7 +36,15 @@ def check_both(families: Families, host: str) -> None:
         raise ValueError("family: both needs a name: an address has but one family")
 
 
-async def over_both(run: Run, look: Callable[[Family], Awaitable[Reading]]) -> Reading:
+Look = Callable[[Run, Family], Coroutine[Any, Any, Reading]]
+
+
+def over(families: Families, look: Look, run: Run) -> Coroutine[Any, Any, Reading]:
+    """Look over what `families` says, in one run."""
+    return _over_both(look, run) if families is Families.BOTH else look(run, families.one)
+
+
+async def _over_both(look: Look, run: Run) -> Reading:
     """Look over IPv4, then over IPv6, and return what the slower one read. Raises ProbeFailed when either fails.
 
     Both are looked at in any case, so that the message names all that is wrong.
@@ -48,7 +56,7 @@ async def over_both(run: Run, look: Callable[[Family], Awaitable[Reading]]) -> R
         run.log("over {}", name)
         began = perf_counter()
         try:
-            reading = await look(family)
+            reading = await look(run, family)
         except ProbeFailed as failure:
             run.phase(None)
             failures.append((name, failure))

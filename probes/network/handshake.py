@@ -11,7 +11,7 @@ from probes.api import Metric, ProbeFailed, Reading, Run
 from probes.network.address import parse_host, parse_target
 from probes.network.certificate import CERTIFICATE_METRICS, certificate_values, is_for
 from probes.network.connection import Address, Connection, Family, resolve
-from probes.network.families import Families, check_both, over_both
+from probes.network.families import Families, check_both, over
 from probes.network.starttls import StartTls, ask_for_tls
 from probes.network.talk import Talk
 from probes.network.tls import TlsMinimum, check_files, names_another, trust
@@ -79,9 +79,7 @@ class Tls:
 
     def probe(self, run: Run) -> Coroutine[Any, Any, Reading]:
         """Shake hands; once more without asking much when the certificates are bad."""
-        if self.family is Families.BOTH:
-            return over_both(run, lambda family: self._look(run, family))
-        return self._look(run, self.family.one)
+        return over(self.family, self._look, run)
 
     async def _look(self, run: Run, family: Family) -> Reading:
         address = await resolve(run, self.target, self.port or _PORT, family)

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, ClassVar, Final
 
-from probes.api import Metric, ProbeFailed, Reading, Run
+from probes.api import Metric, ProbeFailed, Reading, Run, in_task
 from probes.network.address import parse_host, parse_url, without_userinfo
 from probes.network.ask import Ask, check_inward, literal
 from probes.network.certificate import CERTIFICATE_METRICS, certificate_values
 from probes.network.connection import Address, Connection, Family, resolve
 from probes.network.content import decode, unpack
 from probes.network.expect import NO_TEXTS, Expect
-from probes.network.families import Families, check_both, over_both
+from probes.network.families import Families, check_both, over
 from probes.network.http1 import Answer, exchange, exchange_again
 from probes.network.proxy import Proxy
 from probes.network.reuse import Kept, Lease, Use, persists
@@ -183,9 +183,7 @@ class Http:
 
     def probe(self, run: Run) -> Coroutine[Any, Any, Reading]:
         """Ask, follow redirects, and judge the last answer."""
-        if self.family is Families.BOTH:
-            return over_both(run, lambda family: self._look(run, family))
-        return self._look(run, self.family.one)
+        return over(self.family, self._look, run)
 
     async def _look(self, run: Run, family: Family) -> Reading:
         started = perf_counter()
@@ -277,8 +275,10 @@ class Http:
             check_inward(literal(self._first.url.host, self._first.url.port), address, ask.name)
         context = await self._trust(run) if ask.url.scheme == "https" else None
         address = await resolve(run, proxy.host, proxy.port, family)
-        return await proxy.exchange(
-            ask, address, context=context, server_name=self._called(ask), run=run, values=values
+        return await in_task(
+            proxy.exchange(
+                ask, address, context=context, server_name=self._called(ask), run=run, values=values
+            )
         )
 
     async def _trust(self, run: Run) -> ssl.SSLContext:

@@ -7,11 +7,11 @@ from base64 import b64encode
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
-from probes.api import ProbeFailed, Run, in_task
+from probes.api import OUR_FAULT, ProbeFailed, Run
 from probes.network.address import is_address, parse_url
 from probes.network.ask import Ask
 from probes.network.certificate import tls_values
-from probes.network.connection import OUR_FAULT, Address
+from probes.network.connection import Address
 from probes.network.http1 import BODY_BYTES, HEAD_BYTES, Answer
 from probes.network.tls import describe
 from probes.sample import ErrorClass
@@ -67,25 +67,13 @@ class Proxy:
     ) -> Answer:
         """Ask through the proxy at `address` and return the answer as far as the limits allow. Raises ProbeFailed.
 
-        How long the connection, the tunnel and the TLS handshake took each is hidden from us: no phase tells it.
+        Wants a task around itself. How long the connection, the tunnel and the TLS handshake took each is hidden from
+        us: no phase tells it.
         """
-        values["tls"] = float(context is not None)
-        return await in_task(
-            self._exchange(ask, address, context=context, server_name=server_name, run=run, values=values)
-        )
-
-    async def _exchange(
-        self,
-        ask: Ask,
-        address: Address,
-        *,
-        context: ssl.SSLContext | None,
-        server_name: str,
-        run: Run,
-        values: dict[str, float],
-    ) -> Answer:
         import aiohttp
         from yarl import URL
+
+        values["tls"] = float(context is not None)
 
         class Response(aiohttp.ClientResponse):
             """Tells of the connection while there is one: a short answer has ended it before we see it."""

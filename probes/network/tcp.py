@@ -10,7 +10,7 @@ from probes.api import Metric, ProbeFailed, Reading, Run
 from probes.network.address import parse_host, parse_target
 from probes.network.certificate import CERTIFICATE_METRICS, certificate_values
 from probes.network.connection import Connection, Family, resolve
-from probes.network.families import Families, check_both, over_both
+from probes.network.families import Families, check_both, over
 from probes.network.pattern import compile_pattern, search
 from probes.network.starttls import StartTls, ask_for_tls
 from probes.network.talk import LINE_BYTES, LINES, Talk, printable
@@ -129,9 +129,7 @@ class Tcp:
 
     def probe(self, run: Run) -> Coroutine[Any, Any, Reading]:
         """Connect, and talk as far as asked."""
-        if self.family is Families.BOTH:
-            return over_both(run, lambda family: self._look(run, family))
-        return self._look(run, self.family.one)
+        return over(self.family, self._look, run)
 
     async def _look(self, run: Run, family: Family) -> Reading:
         port = self.port or 0

@@ -17,9 +17,9 @@ from lab.probe_certificates import Authority
 from lab.probe_http import Result, failure
 from lab.probe_run import LOOPS, finished, look, surroundings, until
 from monitor.engine.driver import Drive
-from probes.api import ProbeFailed, Reading
+from probes.api import ProbeFailed, Reading, Run
 from probes.network.connection import Family
-from probes.network.families import Families, over_both
+from probes.network.families import Families, over
 from probes.network.http import Http
 from probes.network.http1 import Answer
 from probes.network.poller import poller
@@ -325,12 +325,12 @@ def both(*hosts: str) -> tuple[Result, list[str]]:
         async with on(*hosts) as port:
             with surroundings() as run:
 
-                async def ask(family: Family) -> Reading:
+                async def ask(run: Run, family: Family) -> Reading:
                     host = "127.0.0.1" if family is Family.V4 else "[::1]"
                     return await Http(url=f"http://{host}:{port}/").probe(run)
 
                 try:
-                    return await over_both(run, ask), list(run.lines)
+                    return await over(Families.BOTH, ask, run), list(run.lines)
                 except ProbeFailed as failed:
                     return failed, list(run.lines)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import socket
@@ -11,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from probes.api import OUR_FAULT
 from probes.network.names.client import PORT, Place
 from probes.network.names.order import Found
 
@@ -20,7 +20,6 @@ _SERVERS: Final = 3
 _DOMAINS: Final = 20
 _NDOTS: Final = 15
 _ATTEMPTS: Final = 5
-_OUT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 _OURS: Final = frozenset({"files", "dns"})
 
 Stamp = tuple[tuple[int, int, int] | None, ...]
@@ -154,7 +153,7 @@ def _read(path: str, limit: int) -> str:
         with Path(path).open("rb") as file:
             return file.read(limit).decode("utf-8", "replace")
     except OSError as failure:
-        if failure.errno in _OUT_OF:
+        if failure.errno in OUR_FAULT:
             raise
         return ""
 

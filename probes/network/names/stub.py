@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, Final, TypeVar
 
-from probes.api import ProbeFailed, Run
+from probes.api import OUR_FAULT, ProbeFailed, Run
 from probes.network.names.client import Place, ask, ask_over_tcp
 from probes.network.names.message import Message, rcode_word, read
 from probes.network.names.order import Found, ordered
@@ -34,9 +34,7 @@ _SHUN_SECONDS: Final = 60.0
 """How long a server that did not answer is asked after the others."""
 _TYPES: Final = {socket.AF_INET: Type.A, socket.AF_INET6: Type.AAAA}
 _FAMILIES: Final = {Type.A: socket.AF_INET, Type.AAAA: socket.AF_INET6}
-_OUR_FAULT: Final = frozenset({
-    errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.EPERM, errno.EACCES,
-})  # fmt: skip
+_OURS: Final = OUR_FAULT | {errno.EPERM, errno.EACCES}  # our own packet filter, too
 
 # What people know from libc.
 NO_NAME: Final = "Name or service not known"
@@ -144,7 +142,7 @@ class Stub:
                     trouble = f"the answer of {place} is not usable: {failure}"
                     answered.add(place)
                 except (TimeoutError, ProbeFailed, OSError) as failure:
-                    if isinstance(failure, OSError) and failure.errno in _OUR_FAULT:
+                    if isinstance(failure, OSError) and failure.errno in _OURS:
                         raise
                     self._shunned[place] = monotonic() + _SHUN_SECONDS
                     cause = "does not answer" if isinstance(failure, TimeoutError) else "cannot be reached"

@@ -12,13 +12,13 @@ from random import Random
 from typing import Final
 
 from alerting.inputs import Input, Received, Refused, Reloaded, Tick
+from alerting.judge import Judge
 from alerting.state import Changes, State
 from lab.simulation_delivery import Delivery
 from lab.simulation_script import Point
 from lab.simulation_stage import Stage
 from monitor.delivery.marks import Found
 from monitor.delivery.takeover import left_by
-from monitor.judge import Judge
 from probes.sample import Sample
 
 COMMIT: Final = 2
