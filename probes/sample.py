@@ -19,6 +19,8 @@ PHASES: Final = ("resolve", "connect", "tls", "processing", "transfer")
 class Outcome(enum.Enum):
     """What one run says about its target. `UNKNOWN` is our own fault and never counts as up or down."""
 
+    __hash__ = object.__hash__  # looked up with every sample; Enum's own goes through the name, in Python
+
     UP = "up"
     DOWN = "down"
     UNKNOWN = "unknown"
@@ -26,6 +28,8 @@ class Outcome(enum.Enum):
 
 class ErrorClass(enum.Enum):
     """Why a run was not up. `INTERNAL` and `SELF` are the monitor's own trouble."""
+
+    __hash__ = object.__hash__
 
     DNS = "dns"
     CONNECT = "connect"

@@ -6,9 +6,10 @@ Nearly every sample of nearly every check is good and finds no alert: to know th
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from math import inf
 from typing import Final
 
-from alerting.thresholds.threshold import Level, LevelThreshold, Threshold
+from alerting.thresholds.threshold import LevelThreshold, Threshold
 from alerting.thresholds.verdict import AlertKey
 from probes.sample import Outcome, Sample
 
@@ -26,19 +27,25 @@ def compile_quiet(thresholds: Iterable[Threshold]) -> Quiet:
     """
     thresholds = tuple(thresholds)
     names = tuple(threshold.id for threshold in thresholds)
-    good: dict[str, list[Callable[[float], bool]]] = {}
+    good: dict[str, tuple[float, float]] = {}
     for threshold in thresholds:
         if isinstance(threshold, LevelThreshold):
-            good.setdefault(threshold.metric, []).extend(map(_cleared, threshold.levels.values()))
-    marks = tuple((metric, tests[0] if len(tests) == 1 else _all(tests)) for metric, tests in good.items())
+            for level in threshold.levels.values():
+                least, most = good.get(threshold.metric, (-inf, inf))
+                good[threshold.metric] = (
+                    (least, min(most, level.clear))
+                    if level.above is not None
+                    else (max(least, level.clear), most)
+                )
+    marks = tuple((metric, least, most) for metric, (least, most) in good.items())
 
     def quiet(sample: Sample, alerts: Collection[str]) -> bool:
         if sample.outcome is not _UP:
             return False
         for values in (sample.values, *sample.parts.values()) if sample.parts else (sample.values,):
-            for metric, cleared in marks:
+            for metric, least, most in marks:
                 value = values.get(metric)
-                if value is not None and not cleared(value):  # nor is NaN
+                if value is not None and not least <= value <= most:  # nor is NaN
                     return False
         if not alerts:
             return True
@@ -47,14 +54,3 @@ def compile_quiet(thresholds: Iterable[Threshold]) -> Quiet:
         return not any(str(AlertKey(sample.check, name)) in alerts for name in names)
 
     return quiet
-
-
-def _cleared(level: Level) -> Callable[[float], bool]:
-    clear = level.clear
-    if level.above is not None:
-        return lambda value: value <= clear
-    return lambda value: value >= clear
-
-
-def _all(tests: list[Callable[[float], bool]]) -> Callable[[float], bool]:
-    return lambda value: all(test(value) for test in tests)

@@ -12,7 +12,7 @@ import ipaddress
 import os
 import socket
 import ssl
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
@@ -122,7 +122,8 @@ class Connection:
         self.name = name
         self._poller = poller()
         self._signal: Signal | None = None
-        self._socket = socket.socket(address.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        # The plain type: what `socket.socket` adds to it, in Python, is used by TLS alone.
+        self._socket = socket.SocketType(address.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
 
     def __enter__(self) -> Self:
         return self
@@ -164,9 +165,9 @@ class Connection:
         run.phase("tls")
         try:
             self._socket.getpeername()  # once the other side has broken it off, wrapping would leak the socket
-            secured = context.wrap_socket(
-                self._socket, do_handshake_on_connect=False, server_hostname=server_name
-            )
+            plain = self._socket = socket.socket(fileno=self._socket.detach())
+            plain.setblocking(False)  # the new object does not know that it is
+            secured = context.wrap_socket(plain, do_handshake_on_connect=False, server_hostname=server_name)
             self._socket = secured
             await self._shake_hands(secured)
         except OSError as failure:
@@ -177,9 +178,7 @@ class Connection:
         run.log("TLS agreed: {}", secured.version())
 
     async def _shake_hands(self, secured: ssl.SSLSocket) -> None:
-        signal = self._signal
-        if signal is None:
-            raise RuntimeError("cannot shake hands before the connection is open")
+        signal = self._heard()
         while True:
             try:
                 return secured.do_handshake()
@@ -188,18 +187,32 @@ class Connection:
 
     async def send(self, data: bytes) -> None:
         """Send all of `data`. Raises ProbeFailed(PROTOCOL) when the other side no longer listens."""
-        sent = await self._guarded(self._socket.send, data)
-        if sent < len(data):
-            left = memoryview(data)[sent:]
+        signal, left = self._heard(), memoryview(data)
+        try:
             while left:
-                left = left[await self._guarded(self._socket.send, left) :]
+                try:
+                    left = left[self._socket.send(left) :]
+                except _NOT_YET:
+                    await signal
+        except OSError as failure:
+            raise self._broken(failure) from failure
 
-    def receive(self) -> Coroutine[Any, Any, bytes]:
+    async def receive(self) -> bytes:
         """Return what has arrived, at least one byte; nothing once the other side has closed.
 
         Raises ProbeFailed(PROTOCOL) when the connection breaks, TLS when it breaks by TLS.
         """
-        return self._guarded(self._socket.recv, RECEIVE_BYTES)
+        signal = self._heard()
+        try:
+            while True:
+                if signal.readable or self.secured is not None:  # TLS may hold back what it has read
+                    try:
+                        return self._socket.recv(RECEIVE_BYTES)
+                    except _NOT_YET:
+                        signal.readable = False
+                await signal
+        except OSError as failure:
+            raise self._broken(failure) from failure
 
     @property
     def secured(self) -> ssl.SSLSocket | None:
@@ -222,24 +235,18 @@ class Connection:
             return False
         return False
 
-    async def _guarded(self, operation: Callable[..., Any], argument: object) -> Any:
-        signal = self._signal
-        if signal is None:
+    def _heard(self) -> Signal:
+        if self._signal is None:
             raise RuntimeError("cannot talk before the connection is open")
-        try:
-            while True:
-                try:
-                    return operation(argument)
-                except _NOT_YET:
-                    await signal
-        except ssl.SSLError as failure:
-            # Such as a server that wants a certificate of ours: it says so only now.
-            raise ProbeFailed(
-                ErrorClass.TLS, f"cannot speak TLS with {self.name}: {describe(failure)}"
-            ) from failure
-        except OSError as failure:
-            if failure.errno in OUR_FAULT:
-                raise
-            raise ProbeFailed(
-                ErrorClass.PROTOCOL, f"cannot talk to {self.name}: {failure.strerror or 'connection broken'}"
-            ) from failure
+        return self._signal
+
+    def _broken(self, failure: OSError) -> ProbeFailed:
+        """Return what a failure to talk says of the target; raise it where it is our own."""
+        if isinstance(
+            failure, ssl.SSLError
+        ):  # such as a server that wants a certificate of ours: it says so only now
+            return ProbeFailed(ErrorClass.TLS, f"cannot speak TLS with {self.name}: {describe(failure)}")
+        if failure.errno in OUR_FAULT:
+            raise failure
+        cause = failure.strerror or "connection broken"
+        return ProbeFailed(ErrorClass.PROTOCOL, f"cannot talk to {self.name}: {cause}")

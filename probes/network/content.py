@@ -31,11 +31,12 @@ def unpack(answer: Answer, name: str) -> tuple[bytes, bool]:
 
     Raises ProbeFailed(BODY) when it is not what its encoding claims, or packed to hurt.
     """
-    encodings = [word.strip().lower() for word in (answer.header("content-encoding") or "").split(",")]
-    encodings = [word for word in encodings if word not in {"", "identity"}]
     body, whole = answer.body, answer.whole
-    if not encodings or not body:
+    named = answer.header("content-encoding") if body else None
+    if named is None:
         return body, whole
+    encodings = [word.strip().lower() for word in named.split(",")]
+    encodings = [word for word in encodings if word not in {"", "identity"}]
     if len(encodings) > _LAYERS or not _KNOWN.issuperset(encodings):
         raise _failed(name, f"encoding {', '.join(encodings)[:60]!r} was not asked for")
     for encoding in reversed(encodings):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -54,12 +55,14 @@ class Expect:
     max_bytes: Bytes | None = None
     max_seconds: Seconds | None = None
     phases: Mapping[str, Seconds] = field(default_factory=lambda: NOTHING)
+    _allowed: frozenset[int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse what no answer could fulfil."""
         object.__setattr__(self, "status", tuple(_as_status(status) for status in self._statuses))
         if not self.status:
             raise ValueError("expect.status must name at least one status")
+        object.__setattr__(self, "_allowed", _codes(self._statuses))
         for name in ("body_contains", "body_lacks"):
             text = getattr(self, name)
             if text is not None and not 0 < len(text) <= _TEXT_CHARACTERS:
@@ -112,9 +115,7 @@ class Expect:
 
     def allows(self, status: int) -> bool:
         """Say whether `status` is expected."""
-        return any(
-            status == one or (isinstance(one, str) and status // 100 == int(one[0])) for one in self._statuses
-        )
+        return status in self._allowed
 
     def judge_status(self, answer: Answer, name: str) -> None:
         """Raise ProbeFailed(STATUS), or AUTH for a refusal, unless the status is expected."""
@@ -205,6 +206,16 @@ def _as_status(status: int | str) -> int | str:
     if isinstance(status, str) and _CLASS.fullmatch(status):
         return status
     raise ValueError(f"expect.status must be a code like 200 or a class like 2xx, not {str(status)[:20]!r}")
+
+
+@lru_cache(maxsize=256)
+def _codes(statuses: tuple[int | str, ...]) -> frozenset[int]:
+    """Return every code that one of `statuses` stands for; one set for all checks that expect the same."""
+    return frozenset(
+        code
+        for one in statuses
+        for code in ((one,) if isinstance(one, int) else range(100 * int(one[0]), 100 * int(one[0]) + 100))
+    )
 
 
 def _failed(message: str) -> ProbeFailed:

@@ -20,10 +20,7 @@ class Families(enum.Enum):
     V6 = "v6"
     BOTH = "both"
 
-    @property
-    def one(self) -> Family:
-        """The one choice of addresses this stands for; not for BOTH."""
-        return _ONE[self]
+    __hash__ = object.__hash__  # looked up in every run
 
 
 _ONE: Final = {Families.ANY: Family.ANY, Families.V4: Family.V4, Families.V6: Family.V6}
@@ -41,7 +38,7 @@ Look = Callable[[Run, Family], Coroutine[Any, Any, Reading]]
 
 def over(families: Families, look: Look, run: Run) -> Coroutine[Any, Any, Reading]:
     """Look over what `families` says, in one run."""
-    return _over_both(look, run) if families is Families.BOTH else look(run, families.one)
+    return _over_both(look, run) if families is Families.BOTH else look(run, _ONE[families])
 
 
 async def _over_both(look: Look, run: Run) -> Reading:

@@ -37,7 +37,10 @@ class Answer:
     def header(self, name: str) -> str | None:
         """Return the value of a header (name in lower case), several joined by a comma; None when absent."""
         wanted = name.encode("latin-1")
-        values = [value for known, value in self.fields if known == wanted]
+        values = []
+        for known, value in self.fields:
+            if known == wanted:
+                values.append(value)
         return b", ".join(values).decode("latin-1") if values else None
 
 

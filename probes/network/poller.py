@@ -12,9 +12,11 @@ import select
 from collections.abc import Callable, Generator
 from contextvars import Context
 from typing import Any, Final
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 EVENTS: Final = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
+_READABLE: Final = ~select.EPOLLOUT
+"""Whatever else is reported, reading tells what it is."""
 BATCH: Final = 64
 """Sockets served before the loop gets its turn again: what is left is still ready then."""
 
@@ -26,7 +28,7 @@ class Signal:
     in a task as well as under a driver that resumes it directly through `resume`.
     """
 
-    __slots__ = ("_asyncio_future_blocking", "_cancelled", "_fired", "_told", "resume")
+    __slots__ = ("_asyncio_future_blocking", "_cancelled", "_fired", "_told", "readable", "resume")
 
     def __init__(self) -> None:
         """Nobody waits yet."""
@@ -34,6 +36,8 @@ class Signal:
         self._cancelled = False
         self._told: tuple[Callable[[Any], object], Context | None] | None = None
         self._asyncio_future_blocking = False
+        self.readable = False
+        """Something has come, or ended, since reading last had to wait. To be unset by who finds nothing to read."""
         self.resume: Callable[[], object] | None = None
         """Called, once, with the next edge; set by a driver while the coroutine it drives waits here."""
 
@@ -44,9 +48,11 @@ class Signal:
             yield self
         self._fired = False
 
-    def edge(self) -> None:
-        """Something has changed: whoever waits goes on."""
+    def edge(self, events: int = 0) -> None:
+        """Something has changed, as epoll says it: whoever waits goes on."""
         self._fired = True
+        if events & _READABLE:
+            self.readable = True
         resume = self.resume
         if resume is not None:
             self.resume = None
@@ -113,19 +119,29 @@ class Poller:
     def _serve(self) -> None:
         signals = self._signals
         # Looked up before any goes on: one that closes its socket may hand its number to a new one.
-        ready = [(number, signals.get(number)) for number, _ in self._epoll.poll(0, BATCH)]
-        for number, signal in ready:
+        ready = [(number, events, signals.get(number)) for number, events in self._epoll.poll(0, BATCH)]
+        for number, events, signal in ready:
             if signal is not None and signals.get(number) is signal:
-                signal.edge()
+                signal.edge(events)
 
 
 _pollers: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, Poller]] = WeakKeyDictionary()
 
 
+class _Latest:
+    """Whose poller was asked for last: nearly always it is the same again."""
+
+    loop: Callable[[], asyncio.AbstractEventLoop | None] = staticmethod(lambda: None)
+    poller: Poller
+
+
 def poller() -> Poller:
     """Return the running loop's own."""
     loop = asyncio.get_running_loop()
+    if _Latest.loop() is loop:
+        return _Latest.poller
     known = _pollers.get(loop)
     if known is None:
         known = _pollers[loop] = Poller(loop)
+    _Latest.loop, _Latest.poller = ref(loop), known
     return known
