@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from random import Random
 from secrets import token_hex
 
@@ -22,7 +23,7 @@ from monitor.daemon import Vitals
 from monitor.delivery.delivery import Delivery
 from monitor.delivery.takeover import TakeOver
 from monitor.engine.history import Track
-from monitor.engine.runner import Attempt, Executors, Runner
+from monitor.engine.runner import Executors, Runner
 from monitor.engine.scheduler import Cancellable, Memory, Scheduler, in_tasks
 from monitor.landmark import Landmark, reached
 from monitor.pipeline import Pipeline
@@ -152,9 +153,9 @@ class App:
         self.scheduler.watch({**self.config.checks, **{pulse.name: pulse for pulse in pulses}})
 
     def _take_turn(self, turn: Check | Pulse, memory: Memory, done: Callable[[], None]) -> Cancellable | None:
-        return (
-            self._run_check(turn, memory, done) if isinstance(turn, Check) else self._beat(turn, memory, done)
-        )
+        if isinstance(turn, Pulse):
+            return self._beat(turn, memory, done)
+        return self.runner.start(turn, memory, partial(self._take, turn, done))
 
     async def _send_beat(self, _pulse: Pulse, _memory: Memory) -> None:
         try:
@@ -162,16 +163,11 @@ class App:
         except StoreError as problem:  # no beat, then: whoever waits for it outside shall notice
             log.warning("no heartbeat leaves: %s", problem)
 
-    def _run_check(self, check: Check, memory: Memory, done: Callable[[], None]) -> Attempt:
-        def take(sample: Sample | None) -> None:
-            done()
-            if sample is not None:
-                self._take(check, sample)
-
-        return self.runner.start(check, memory, take)
-
-    def _take(self, check: Check, sample: Sample) -> None:
-        """Take what a run saw: remembered for whoever looks, and judged."""
+    def _take(self, check: Check, done: Callable[[], None], sample: Sample | None) -> None:
+        """Take what a run saw (None: it was called off): remembered for whoever looks, and judged."""
+        done()
+        if sample is None:
+            return
         self._last_run = self.runner.loop.time()
         watched = self.config.checks.get(check.name)
         if watched is not check and (watched is None or watched.fingerprint != check.fingerprint):

@@ -36,7 +36,7 @@ class Drive(Generic[T]):
 
     def start(self) -> None:
         """Run up to the first wait."""
-        self._go_on()
+        self._advance(self._coroutine.send, None)
 
     def cancel(self) -> None:
         """Throw CancelledError at where it waits; it may still await what it has to clean up."""

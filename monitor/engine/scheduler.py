@@ -6,9 +6,10 @@ import asyncio
 import hashlib
 import heapq
 import logging
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from monitor.daemon import Vitals
@@ -77,6 +78,7 @@ class _Job(Generic[T]):
     turn: T
     due: float
     number: int
+    host: str | None
     memory: Memory = field(default_factory=dict)
     busy: bool = False
     """Under way, or waiting for room at its host."""
@@ -98,7 +100,7 @@ class Scheduler(Generic[T]):
         self._heap: list[tuple[float, int, _Job[T]]] = []
         self._number = 0
         self._under_way: set[_Job[T]] = set()
-        self._at_host: Counter[str] = Counter()
+        self._at_host: dict[str, int] = {}
         self._waiting: dict[str, deque[tuple[float, _Job[T]]]] = {}
         """By host that has no room, what is due there."""
         self._loop = asyncio.get_running_loop()
@@ -183,36 +185,36 @@ class Scheduler(Generic[T]):
                 self._vitals.skipped += 1
                 continue
             job.busy = True
-            host = job.turn.host
-            if host is not None and self._at_host[host] >= PER_HOST:
-                self._waiting.setdefault(host, deque()).append((due, job))
+            if job.host is not None and self._at_host.get(job.host, 0) >= PER_HOST:
+                self._waiting.setdefault(job.host, deque()).append((due, job))
             else:
-                self._begin(job, host, now - due)
+                self._begin(job, now - due)
         self._arm()
 
-    def _begin(self, job: _Job[T], host: str | None, late: float) -> None:
+    def _begin(self, job: _Job[T], late: float) -> None:
         self._vitals.began(late)
         self._under_way.add(job)
-        if host is not None:
-            self._at_host[host] += 1
+        if job.host is not None:
+            self._at_host[job.host] = self._at_host.get(job.host, 0) + 1
         try:
-            run = self._start(job.turn, job.memory, lambda: self._over(job, host))
+            run = self._start(job.turn, job.memory, partial(self._over, job))
         except Exception:  # one that cannot be started must not stop the others
             log.exception("cannot start %s", job.turn.name)
             if job in self._under_way:  # else it has ended and said so before
-                self._over(job, host)
+                self._over(job)
         else:
             if job in self._under_way:
                 job.run = run
 
-    def _over(self, job: _Job[T], host: str | None) -> None:
+    def _over(self, job: _Job[T]) -> None:
+        host = job.host
         full = len(self._under_way) >= IN_FLIGHT
         job.busy, job.run = False, None
         self._under_way.discard(job)
         if host is not None:
-            self._at_host[host] -= 1
-            if not self._at_host[host]:
-                del self._at_host[host]
+            left = self._at_host.pop(host) - 1
+            if left:
+                self._at_host[host] = left
             if self._waiting:
                 self._serve(host)
         if job.again_after is not None:
@@ -232,12 +234,12 @@ class Scheduler(Generic[T]):
                 del self._waiting[host]
             if self._jobs.get(job.turn.name) is job:
                 # Not from within the end of another: a host that refuses at once would nest without an end.
-                self._loop.call_soon(self._begin_waiting, job, host, due)
+                self._loop.call_soon(self._begin_waiting, job, due)
                 return
 
-    def _begin_waiting(self, job: _Job[T], host: str, due: float) -> None:
+    def _begin_waiting(self, job: _Job[T], due: float) -> None:
         if self._open:
-            self._begin(job, host, self._loop.time() - due)
+            self._begin(job, self._loop.time() - due)
 
     def _bring_forward(self, job: _Job[T], due: float) -> None:
         if due < job.due:
@@ -251,7 +253,7 @@ class Scheduler(Generic[T]):
 
     def _job(self, turn: T, due: float) -> _Job[T]:
         self._number += 1
-        return _Job(turn, due, self._number)
+        return _Job(turn, due, self._number, turn.host)
 
 
 def in_tasks(start: Callable[[T, Memory], Awaitable[None]]) -> Start[T]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 from dataclasses import dataclass, field, replace
 from typing import Final
 from urllib.parse import urljoin
 
 from probes.api import ProbeFailed
-from probes.network.address import Url, is_address, parse_url
+from probes.network.address import Url, parse_url
 from probes.network.connection import Address
 from probes.network.http1 import write_request
 from probes.sample import ErrorClass
@@ -79,15 +78,6 @@ def check_inward(old: Address | None, new: Address, name: str) -> None:
         raise ProbeFailed(
             ErrorClass.PROTOCOL, f"cannot follow the redirect to {name}: it leads to this machine"
         )
-
-
-def literal(host: str, port: int) -> Address | None:
-    """Return the address that stands in a URL; None for a name."""
-    if not is_address(host):
-        return None
-    if ":" in host:
-        return Address(socket.AF_INET6, (host, port, 0, 0))
-    return Address(socket.AF_INET, (host, port))
 
 
 def _join(base: str, place: str) -> str:

@@ -14,6 +14,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -31,6 +32,8 @@ _OUR_DNS_FAULT: Final = frozenset({socket.EAI_MEMORY, socket.EAI_SYSTEM})
 
 class Family(enum.Enum):
     """Which addresses of a name may be used."""
+
+    __hash__ = object.__hash__  # looked up in every run; Enum's own goes through the name, in Python
 
     ANY = "any"
     V4 = "v4"
@@ -63,6 +66,16 @@ class Address:
         return ip.ipv4_mapped or ip if isinstance(ip, ipaddress.IPv6Address) else ip
 
 
+@lru_cache(maxsize=4096)
+def literal(host: str, port: int) -> Address | None:
+    """Return the address that `host` itself is; None for a name. One object for all that share it."""
+    if not is_address(host):
+        return None
+    if ":" in host:
+        return Address(socket.AF_INET6, (host, port, 0, 0))
+    return Address(socket.AF_INET, (host, port))
+
+
 async def resolve(run: Run, host: str, port: int, family: Family) -> Address:
     """Return the one address to try. Raises ProbeFailed(DNS).
 
@@ -70,12 +83,11 @@ async def resolve(run: Run, host: str, port: int, family: Family) -> Address:
     the one tried last time did not connect, the next run tries the other, so that a dead IPv6 path is no outage.
     """
     run.phase("resolve")
-    if is_address(host):
-        version = socket.AF_INET6 if ":" in host else socket.AF_INET
-        if family is not Family.ANY and _FAMILIES[family] is not version:
+    if (address := literal(host, port)) is not None:
+        if family is not Family.ANY and _FAMILIES[family] is not address.family:
             raise ProbeFailed(ErrorClass.DNS, f"cannot resolve {host}: it is no {family.value} address")
         if "%" not in host:  # a zone's name needs the resolver to become a number
-            return Address(version, (host, port) if version is socket.AF_INET else (host, port, 0, 0))
+            return address
     addresses = await _look_up(run, host, port, _FAMILIES[family])
     if not addresses:
         raise ProbeFailed(ErrorClass.DNS, f"cannot resolve {host}: no {family.value} address")

@@ -12,9 +12,9 @@ from typing import Any, ClassVar, Final
 
 from probes.api import Metric, ProbeFailed, Reading, Run, in_task
 from probes.network.address import parse_host, parse_url, without_userinfo
-from probes.network.ask import Ask, check_inward, literal
+from probes.network.ask import Ask, check_inward
 from probes.network.certificate import CERTIFICATE_METRICS, certificate_values
-from probes.network.connection import Address, Connection, Family, resolve
+from probes.network.connection import Address, Connection, Family, literal, resolve
 from probes.network.content import decode, unpack
 from probes.network.expect import NO_TEXTS, Expect
 from probes.network.families import Families, check_both, over
