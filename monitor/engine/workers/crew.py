@@ -57,13 +57,22 @@ class Crew:
     """All worker processes of the daemon; none where `count` is 0, and then everything here does nothing."""
 
     def __init__(
-        self, count: int, *, take: Callable[[Check, Sample], None], vitals: Vitals, clock: Clock
+        self,
+        count: int,
+        *,
+        take: Callable[[Check, Sample], None],
+        vitals: Vitals,
+        clock: Clock,
+        hung: float = HUNG,
+        absent: float = ABSENT,
     ) -> None:
         """Belongs to the running loop. `take` gets every sample; nothing is started before `run`."""
         self._loop = asyncio.get_running_loop()
         self._take = take
         self._vitals = vitals
         self._clock = clock
+        self._hung = hung
+        self._absent = absent
         self._seats = tuple(Seat(number, self._loop.time()) for number in range(count))
         self._numbers = itertools.count()
         self._again: dict[Seat, list[str]] = {}
@@ -188,12 +197,12 @@ class Crew:
     def _look_at(self, seat: Seat, now: float) -> None:
         if seat.hand is not None:
             silent = now - seat.heard
-            if silent > (HUNG if seat.greeted else LOADING):
+            if silent > (self._hung if seat.greeted else LOADING):
                 seat.hand.dismiss(f"it has not answered for {silent:.0f} s")
         if not seat.greeted:
             for check, missed in seat.missed(now):
                 self._vitals.skipped += missed
-                if now - seat.empty_since > ABSENT:
+                if now - seat.empty_since > self._absent:
                     self._take(check, self._not_looked(check))
 
     def _not_looked(self, check: Check) -> Sample:
