@@ -19,6 +19,8 @@ from sys import intern
 from types import MappingProxyType
 from typing import Any, Final, cast
 
+from pydantic_core import PydanticSerializationError, from_json, to_json
+
 from monitor.engine.counts import LATE, Counts
 from probes.api import Probe
 from probes.sample import ErrorClass, Outcome, Sample
@@ -185,23 +187,31 @@ def pack_sample(number: int, sample: Sample) -> bytes:
         sample.message,
         sample.log,
     ]
-    written = json.dumps(row).encode()
+    written = _json(row)
     if len(written) > ROW_BYTES:  # no probe says as much; what counts is handed on all the same
         row[8:] = [sample.message[:1000], []]
-        written = json.dumps(row).encode()
+        written = _json(row)
     return written
+
+
+def _json(row: list[Any]) -> bytes:
+    """Write by what is ten times as fast as the standard library, where it can: halves of characters it refuses."""
+    try:
+        return to_json(row)
+    except (PydanticSerializationError, UnicodeEncodeError):
+        return json.dumps(row, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def pack_report(rows: list[bytes], counts: Counts, lag: float, notes: list[Note]) -> bytes:
     """Write a report of rows that are written already."""
-    rest = json.dumps([asdict(counts), lag, [(note.level, note.name, note.text) for note in notes]])
-    return b"[[%s],%s]" % (b",".join(rows), rest.encode())
+    rest = [asdict(counts), lag, [(note.level, note.name, note.text) for note in notes]]
+    return b"[[%s],%s]" % (b",".join(rows), _json(rest))
 
 
 def read_report(frame: bytes, name_of: Callable[[int], str | None]) -> Report:
     """Read a report. Samples of numbers that have no name any more are left out. Raises ValueError."""
     try:
-        rows, (counts, lag, notes) = json.loads(frame)
+        rows, (counts, lag, notes) = from_json(frame)
         return Report(
             samples=tuple(
                 (number, _sample(name, row)) for number, *row in rows if (name := name_of(number)) is not None

@@ -96,6 +96,14 @@ def test_what_is_no_number_arrives_too() -> None:
     assert taken.values["b"] == math.inf
 
 
+def test_halves_of_characters_keep_no_sample_from_arriving() -> None:
+    sample = Sample(check="home", at=datetime.now(UTC), duration=0.0, outcome=Outcome.UP, message="a\ud800b")
+    [(_, taken)] = read_report(
+        pack_report([pack_sample(7, sample)], Counts(), 0.0, []), {7: "home"}.get
+    ).samples
+    assert taken.message == "a?b"
+
+
 def test_a_sample_of_a_check_that_is_gone_is_left_out() -> None:
     sample = Sample(check="home", at=datetime.now(UTC), duration=0.0, outcome=Outcome.UP)
     frame = pack_report([pack_sample(7, sample), pack_sample(8, sample)], Counts(), 0.0, [])
@@ -151,8 +159,8 @@ def spoilt(change: Any) -> bytes:
         pytest.param(b"[" * 100_000, id="nested without an end"),
         pytest.param(b"{}", id="no report"),
         pytest.param(b"[[],[{},0,[]]]", id="no counts"),
-        pytest.param(EMPTY.replace(b'"runs": 0', b'"run": 0'), id="unknown counts"),
-        pytest.param(EMPTY.replace(b"[0, 0,", b"[0,"), id="other bounds"),
+        pytest.param(EMPTY.replace(b'"runs":0', b'"run":0'), id="unknown counts"),
+        pytest.param(EMPTY.replace(b"[0,0,", b"[0,"), id="other bounds"),
         pytest.param(spoilt(lambda row: row.pop()), id="a row too short"),
         pytest.param(spoilt(lambda row: row.append(1)), id="a row too long"),
         pytest.param(spoilt(lambda row: row.__setitem__(0, [])), id="a number that is a list"),
