@@ -141,6 +141,8 @@ class Crew:
         try:
             await hand.listen()
             why = await hand.ended
+        except OSError as problem:
+            why = f"cannot listen to it: {os.strerror(problem.errno or 0).lower()}"
         except asyncio.CancelledError:
             self._leave(seat)
             await hand.end(at_once=False)

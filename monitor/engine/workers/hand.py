@@ -45,7 +45,6 @@ class Hand:
                 [sys.executable, "-I", "-m", PROGRAM, str(os.getpid()), str(per_host), str(level)],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
-                cwd="/",
                 env={name: text for name, text in os.environ.items() if name.startswith(SURROUNDINGS)},
                 start_new_session=True,  # a Ctrl-C is the daemon's to handle
             )

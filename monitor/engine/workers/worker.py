@@ -18,6 +18,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Final, NoReturn
 
 from monitor.engine.counts import Counts
@@ -166,6 +167,7 @@ def main() -> None:
     """Serve the daemon that started us."""
     parent, per_host, level = (int(word) for word in sys.argv[1:4])
     _die_with(parent)
+    _fall_first()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         # systemd tells a whole group to stop: the daemon ends us when it is ready to.
         signal.signal(number, lambda *_: None)
@@ -188,6 +190,13 @@ def _die_with(parent: int) -> None:
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG; only Linux has it
     if os.getppid() != parent:
         os._exit(0)
+
+
+def _fall_first() -> None:
+    """Have the kernel, short of memory, take us before the daemon: a worker is replaced in a second."""
+    own = Path("/proc/self/oom_score_adj")
+    with suppress(OSError, ValueError):
+        own.write_text(str(min(1000, int(own.read_text("ascii")) + 200)), "ascii")
 
 
 def _leave() -> NoReturn:

@@ -96,6 +96,11 @@ def is_worker(pid: int) -> bool:
     return False
 
 
+def expendable(pid: int | str) -> int:
+    """Return how readily the kernel takes a process when it is short of memory."""
+    return int(Path(f"/proc/{pid}/oom_score_adj").read_text("ascii"))
+
+
 @dataclass(slots=True)
 class Targets:
     """Servers on loopback. `opened` counts connections by server."""
@@ -141,7 +146,7 @@ async def targets(folder: Path) -> AsyncIterator[Targets]:
                 check("refused", Tcp(target=f"127.0.0.1:{free_port()}")),
                 check("silent", Http(url=f"http://127.0.0.1:{mute}/"), timeout=0.3),
                 check("tls", Http(url=f"https://127.0.0.1:{secure}/", ca=authority.file)),
-                check("tls-alone", Tls(target=f"127.0.0.1:{secure}", ca=authority.file)),
+                check("tls-alone", Tls(target=f"127.0.0.1:{secure}", ca=os.path.relpath(authority.file))),
                 check("untrusted", Http(url=f"https://127.0.0.1:{secure}/")),
                 check("expired", Tls(target=f"127.0.0.1:{expired}", ca=authority.file)),
             ),

@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 from config.model import Check
-from lab.crew import check, crewed, is_worker, named, targets
+from lab.crew import check, crewed, expendable, is_worker, named, targets
 from lab.probe_run import finished
 from probes.network.tcp import Tcp
 from probes.sample import ErrorClass, Outcome
@@ -67,6 +67,15 @@ def test_a_check_without_a_worker_for_long_is_unknown_by_our_own_fault_and_never
             unknown = [one for one in at_work.samples if one.outcome is not Outcome.UP]
             assert {one.error for one in unknown} == {ErrorClass.SELF}
             assert unknown[0].message == f"cannot run {unknown[0].check}: its worker process is not running"
+
+    finished(story, "uvloop")
+
+
+def test_the_kernel_short_of_memory_takes_workers_before_the_daemon() -> None:
+    async def story() -> None:
+        async with crewed(2, {}) as at_work:
+            ours, theirs = expendable("self"), expendable(at_work.pids[0])
+            assert theirs > ours or ours == 1000
 
     finished(story, "uvloop")
 
