@@ -101,6 +101,11 @@ def expendable(pid: int | str) -> int:
     return int(Path(f"/proc/{pid}/oom_score_adj").read_text("ascii"))
 
 
+def here(path: str) -> str:
+    """Return a path as seen from where the daemon was started: people write them so."""
+    return os.path.relpath(path)
+
+
 @dataclass(slots=True)
 class Targets:
     """Servers on loopback. `opened` counts connections by server."""
@@ -146,7 +151,7 @@ async def targets(folder: Path) -> AsyncIterator[Targets]:
                 check("refused", Tcp(target=f"127.0.0.1:{free_port()}")),
                 check("silent", Http(url=f"http://127.0.0.1:{mute}/"), timeout=0.3),
                 check("tls", Http(url=f"https://127.0.0.1:{secure}/", ca=authority.file)),
-                check("tls-alone", Tls(target=f"127.0.0.1:{secure}", ca=os.path.relpath(authority.file))),
+                check("tls-alone", Tls(target=f"127.0.0.1:{secure}", ca=here(authority.file))),
                 check("untrusted", Http(url=f"https://127.0.0.1:{secure}/")),
                 check("expired", Tls(target=f"127.0.0.1:{expired}", ca=authority.file)),
             ),
