@@ -17,7 +17,7 @@ from config.schema.services import ServiceKeys
 from config.schema.site import ListenKeys, Site
 from config.schema.staff import PersonKeys, RotaKeys, Somebody, StepKeys
 from config.schema.thresholds import ThresholdKeys
-from config.schema.words import NAME, NAME_RULE, Text
+from config.schema.words import NAME, NAME_RULE, Text, Workers
 from config.source.block import Block, Series, locate
 from probes.api import Probe
 
@@ -59,6 +59,13 @@ class Store:
     store: Text
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Processes:
+    """How many worker processes probe."""
+
+    workers: Workers
+
+
 @dataclass(slots=True, kw_only=True)
 class Document:
     """What was written, typed. Entries with a complaint are missing here, though `names` still knows them."""
@@ -72,6 +79,7 @@ class Document:
     paging: Paging = field(default_factory=Paging)
     heartbeat: Heartbeat | None = None
     store: str | None = None
+    workers: int | None = 1
     fallback: tuple[str, ...] = ()
     checks: dict[str, CheckEntry] = field(default_factory=dict)
     thresholds: dict[str, ThresholdKeys] = field(default_factory=dict)
@@ -107,7 +115,7 @@ NAMED: Final[Mapping[str, type[Any]]] = {
     "rotas": RotaKeys,
 }
 LISTED: Final[Mapping[str, type[Any]]] = {"silences": Silence, "maintenance": Maintenance}
-_OWN: Final = ("store", "host", "canaries", "checks", "escalations", "fallback", "channels")
+_OWN: Final = ("store", "workers", "host", "canaries", "checks", "escalations", "fallback", "channels")
 
 SECTIONS: Final = (*SINGLE, *NAMED, *LISTED, *_OWN)
 """Every key of the top level."""
@@ -185,6 +193,9 @@ class _Decoder:
         if root.get("store") is not None:
             store = decode(Store, root.only(["store"]), root=root, path=(), notes=self.notes)
             document.store = store.store if store else None
+        if root.get("workers") is not None:
+            processes = decode(Processes, root.only(["workers"]), root=root, path=(), notes=self.notes)
+            document.workers = processes.workers if processes else 1
         if root.get("fallback") is not None:
             fallback = decode(Fallback, root.only(["fallback"]), root=root, path=(), notes=self.notes)
             document.fallback = fallback.fallback if fallback else ()

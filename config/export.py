@@ -21,7 +21,7 @@ from config.schema.checks import CheckKeys
 from config.schema.decode import adapter
 from config.schema.outward import ChannelKeys
 from config.schema.staff import ShiftKeys, StepKeys
-from config.schema.words import NAME
+from config.schema.words import NAME, WORKERS_SCHEMA
 
 SCHEMA: Final = Path(__file__).parent / "schema.json"
 Json = dict[str, Any]
@@ -41,6 +41,7 @@ def json_schema(kinds: Kinds | None = None) -> Json:
     properties |= {key: _list(drawing.reference(shape)) for key, shape in LISTED.items()}
     properties |= {
         "store": _TEXT,
+        "workers": deepcopy(WORKERS_SCHEMA),
         "fallback": _NAMES,
         "host": drawing.host(),
         "checks": _named(drawing.check()),

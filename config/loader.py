@@ -59,5 +59,6 @@ def load(
         listen=listen,
         store=store,
         state_dir=state,
+        workers=document.workers,
         warnings=tuple(notes.warnings),
     )

@@ -85,7 +85,10 @@ class Listen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """The whole configuration. `store` is a SQLAlchemy URL; `state_dir` holds keys, tokens and the SQLite file."""
+    """The whole configuration. `store` is a SQLAlchemy URL; `state_dir` holds keys, tokens and the SQLite file.
+
+    `workers` is how many processes probe: 1 is the daemon itself, None one worker process for each core.
+    """
 
     path: Path
     plan: Plan
@@ -94,4 +97,5 @@ class Config:
     listen: Listen
     store: str = field(repr=False)
     state_dir: Path
+    workers: int | None = 1
     warnings: tuple[str, ...] = ()

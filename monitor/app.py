@@ -25,6 +25,7 @@ from monitor.delivery.takeover import TakeOver
 from monitor.engine.history import Track
 from monitor.engine.runner import Executors, Runner
 from monitor.engine.scheduler import Cancellable, Memory, Scheduler, in_tasks
+from monitor.engine.workers.crew import Crew, how_many
 from monitor.landmark import Landmark, reached
 from monitor.pipeline import Pipeline
 from monitor.pulse import Pulse
@@ -57,6 +58,7 @@ class App:
         self.executors = Executors()
         self.runner = Runner(self.executors, clock)
         self.scheduler = Scheduler(self._take_turn, self.vitals)
+        self.crew = Crew(how_many(config.workers), take=self._take, vitals=self.vitals, clock=clock)
         self._beat = in_tasks(self._send_beat)
         self.pipeline = Pipeline(
             state=state,
@@ -65,7 +67,7 @@ class App:
             clock=clock,
             vitals=self.vitals,
             wake_delivery=self._wake_delivery,
-            look_again=self.scheduler.look_again,
+            look_again=self._look_again,
             stand_by=self._stand_by,
         )
         self.delivery = Delivery(
@@ -94,6 +96,7 @@ class App:
             answered={
                 "delivery": lambda: self.delivery.answered,
                 "scheduler": lambda: self._checked(loop.time()),
+                "workers": lambda: self.crew.answered,
             },
         )
         self.rounds = Rounds(self, self.delivery)
@@ -147,15 +150,22 @@ class App:
                     channel.notifier.warm()
 
     def watch(self) -> None:
-        """Have the scheduler start what the configuration names: checks, and the heartbeat where there is one."""
+        """Have what the configuration names started: checks, here or in workers, and the heartbeat if there is one."""
         heartbeat = self.config.plan.heartbeat
         pulses = [Pulse.of(heartbeat)] if heartbeat is not None else []
-        self.scheduler.watch({**self.config.checks, **{pulse.name: pulse for pulse in pulses}})
+        own = {name: one for name, one in self.config.checks.items() if not self.crew.shares_out(one)}
+        shared = {name: one for name, one in self.config.checks.items() if name not in own}
+        self.scheduler.watch({**own, **{pulse.name: pulse for pulse in pulses}})
+        self.crew.watch(shared)
+
+    def _look_again(self, name: str) -> None:
+        self.scheduler.look_again(name)
+        self.crew.look_again(name)  # one of them has it
 
     def _take_turn(self, turn: Check | Pulse, memory: Memory, done: Callable[[], None]) -> Cancellable | None:
         if isinstance(turn, Pulse):
             return self._beat(turn, memory, done)
-        return self.runner.start(turn, memory, partial(self._take, turn, done))
+        return self.runner.start(turn, memory, partial(self._taken, turn, done))
 
     async def _send_beat(self, _pulse: Pulse, _memory: Memory) -> None:
         try:
@@ -163,12 +173,15 @@ class App:
         except StoreError as problem:  # no beat, then: whoever waits for it outside shall notice
             log.warning("no heartbeat leaves: %s", problem)
 
-    def _take(self, check: Check, done: Callable[[], None], sample: Sample | None) -> None:
-        """Take what a run saw (None: it was called off): remembered for whoever looks, and judged."""
+    def _taken(self, check: Check, done: Callable[[], None], sample: Sample | None) -> None:
+        """A run of our own is over; None: it was called off."""
         done()
-        if sample is None:
-            return
-        self._last_run = self.runner.loop.time()
+        if sample is not None:
+            self._last_run = self.runner.loop.time()
+            self._take(check, sample)
+
+    def _take(self, check: Check, sample: Sample) -> None:
+        """Take what a run saw, here or in a worker: remembered for whoever looks, and judged."""
         watched = self.config.checks.get(check.name)
         if watched is not check and (watched is None or watched.fingerprint != check.fingerprint):
             return  # a reload has taken it out, or made another of it: this says nothing of the new one
@@ -185,8 +198,12 @@ class App:
 
     def _checked(self, now: float) -> float:
         """Return when the scheduler last showed life; it has nothing to show between two slow checks."""
-        quickest = min((one.every + one.timeout for one in self.config.checks.values()), default=None)
-        return now if quickest is None or now - self._last_run < quickest + 10 else self._last_run
+        silent = now - self._last_run
+        if silent < 10:  # nearly always: thousands of checks need not be gone through
+            return now
+        own = (one for one in self.config.checks.values() if not self.crew.shares_out(one))
+        quickest = min((one.every + one.timeout for one in own), default=None)
+        return now if quickest is None or silent < quickest + 10 else self._last_run
 
     async def take_over(self) -> None:
         """Begin with what a former process left: unfinished sends, and checks the plan no longer has."""

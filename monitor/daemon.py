@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Protocol
 
 from alerting.inputs import Input
 from alerting.notification import Receipt
 from alerting.state import State
 from config.model import Config
 from monitor.clock import Clock
+from monitor.engine.counts import Counts
 from monitor.engine.history import Track
 from monitor.store.thread import StoreThread
 from probes.sample import Sample
-
-LATE: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-"""Bounds in seconds by which late runs are counted."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,23 +30,24 @@ class ChannelHealth:
 
 
 @dataclass(slots=True, kw_only=True)
-class Vitals:
-    """How the daemon itself is doing. `troubles` maps a part (`store`, `config`, …) to what is wrong with it."""
+class Vitals(Counts):
+    """How the daemon itself is doing, its worker processes included.
+
+    `troubles` maps a part (`store`, `config`, …) to what is wrong with it.
+    """
 
     started_at: datetime
     ready: bool = False
     troubles: dict[str, str] = field(default_factory=dict)
     reload_ok: bool = True
     reloaded_at: datetime | None = None
-    runs: int = 0
-    skipped: int = 0
-    lateness: float = 0.0
-    """Lateness of the last run in seconds."""
-    late: list[int] = field(default_factory=lambda: [0] * (len(LATE) + 1))
-    """Runs by how late they began: as many as bounds in LATE, and those beyond."""
-    late_seconds: float = 0.0
-    """All their lateness together."""
     loop_lag: float = 0.0
+    """How late the event loop was when last measured."""
+    workers: int = 0
+    """Worker processes that probe right now."""
+    worker_lag: dict[int, float] = field(default_factory=dict)
+    """By worker process, how late its loop was when last measured."""
+    workers_restarted: int = 0
     decided: int = 0
     deliveries: dict[tuple[str, str, str], int] = field(default_factory=dict)
     """Attempts by (channel, state, reason)."""
@@ -59,13 +57,6 @@ class Vitals:
     """What the last audit found wrong."""
     answered: dict[tuple[str, int], int] = field(default_factory=dict)
     """HTTP answers by (listener, status)."""
-
-    def began(self, late: float) -> None:
-        """Count a run that began `late` seconds after it was due."""
-        self.runs += 1
-        self.lateness = late
-        self.late_seconds += late
-        self.late[bisect_left(LATE, late)] += 1
 
 
 class Daemon(Protocol):

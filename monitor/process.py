@@ -21,6 +21,7 @@ from config.model import Config
 from monitor.app import App
 from monitor.clock import Clock, SystemClock
 from monitor.daemon import Vitals
+from monitor.engine.loop import loop_factory
 from monitor.keys import Secrets
 from monitor.store.errors import StoreError
 from monitor.store.thread import StoreThread
@@ -31,6 +32,8 @@ log = logging.getLogger("nightbell")
 
 DESCRIPTORS: Final = 65536
 """As many as the systemd unit gives."""
+MANNED: Final = 10.0
+"""Seconds in which worker processes are awaited before we are ready; who is late begins later."""
 GRACE: Final = 6.0
 """Seconds a send under way is given to end when we stop."""
 
@@ -66,7 +69,9 @@ async def serve(loader: Callable[[], Config], clock: Clock) -> None:
 
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(app.pipeline.run(), name="pipeline")]
+            running.append(tasks.create_task(app.crew.run(), name="workers"))
             await app.take_over()
+            await app.crew.manned(MANNED)
             app.watch()
             running += [
                 tasks.create_task(app.delivery.run(), name="delivery"),
@@ -168,7 +173,7 @@ def run(_path: Path, *, loader: Callable[[], Config], clock: Clock | None = None
 
     code = 0
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(serve(loader, clock or SystemClock()))
     except* ConfigError as group:
         code = 1
@@ -191,14 +196,6 @@ def _leaves(group: BaseExceptionGroup[Any]) -> list[str]:
         for one in group.exceptions
         for line in (_leaves(one) if isinstance(one, BaseExceptionGroup) else [str(one)])
     ]
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ImportError:  # no wheel for this platform: asyncio's own loop does the same, slower
-        return None
-    return uvloop.new_event_loop
 
 
 def _leave_stuck_threads(code: int) -> None:

@@ -10,6 +10,7 @@ def unchangeable(old: Config, new: Config) -> list[str]:
     """Return the parts of the configuration that differ but take effect only at the next start."""
     pairs = (
         ("listen", old.listen, new.listen),
+        ("workers", old.workers, new.workers),
         ("store", (old.store, old.state_dir), (new.store, new.state_dir)),
     )
     return [name for name, before, after in pairs if before != after]

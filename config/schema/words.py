@@ -80,6 +80,22 @@ def _count(value: int) -> int:
 Count = Annotated[int, AfterValidator(_count)]
 
 
+def _workers(value: object) -> int | None:
+    if value == "auto":
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_WORKERS:
+        raise Refused(f"must be auto or a number between 1 and {MOST_WORKERS}")
+    return value
+
+
+MOST_WORKERS: Final = 64
+WORKERS_SCHEMA: Final = {
+    "anyOf": [{"const": "auto"}, {"type": "integer", "minimum": 1, "maximum": MOST_WORKERS}]
+}
+Workers = Annotated[int | None, BeforeValidator(_workers), WithJsonSchema(WORKERS_SCHEMA)]
+"""How many processes probe; None is one for each core."""
+
+
 def _often(value: str) -> Rate:
     found = re.fullmatch(r"([1-9][0-9]{0,5})/(s|m|h|d)", value)
     if found is None:

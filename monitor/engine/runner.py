@@ -12,12 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from time import perf_counter
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Protocol, Self, TypeVar
 
-from config.model import Check
 from monitor.clock import Clock, SystemClock
 from monitor.engine.driver import Drive
-from probes.api import OUR_FAULT, ProbeFailed, Reading, Run
+from probes.api import OUR_FAULT, Probe, ProbeFailed, Reading, Run
 from probes.sample import ErrorClass, Outcome, Sample
 
 log = logging.getLogger("nightbell.runner")
@@ -69,6 +68,25 @@ class Executors:
         self.config.shutdown(wait=False, cancel_futures=True)
 
 
+class Task(Protocol):
+    """What is run: a check, here or as a worker process knows it."""
+
+    @property
+    def name(self) -> str:
+        """Return the check's name."""
+        ...
+
+    @property
+    def probe(self) -> Probe:
+        """Return what looks."""
+        ...
+
+    @property
+    def timeout(self) -> float:
+        """Return the deadline of a run, in seconds."""
+        ...
+
+
 Done = Callable[[Sample | None], None]
 """Called once with what a run saw; with None where the run was called off."""
 
@@ -96,7 +114,7 @@ class Runner:
         self._quiet_until = 0.0
         self._held_up = False
 
-    def start(self, check: Check, memory: dict[str, Any], done: Done) -> Attempt:
+    def start(self, check: Task, memory: dict[str, Any], done: Done) -> Attempt:
         """Begin a run; `done` may be called before this returns."""
         attempt = Attempt(self, check, memory, done)
         attempt.start()
@@ -147,7 +165,7 @@ class Attempt:
 
     __slots__ = ("_at", "_calls", "_check", "_done", "_drive", "_expired", "_ours", "_run", "_runner", "over")
 
-    def __init__(self, runner: Runner, check: Check, memory: dict[str, Any], done: Done) -> None:
+    def __init__(self, runner: Runner, check: Task, memory: dict[str, Any], done: Done) -> None:
         """Nothing runs before `start`."""
         self._runner = runner
         self._check = check
@@ -263,7 +281,7 @@ class Attempt:
 
 
 async def run_once(
-    check: Check, executors: Executors, memory: dict[str, Any], clock: Clock | None = None
+    check: Task, executors: Executors, memory: dict[str, Any], clock: Clock | None = None
 ) -> Sample:
     """Probe once and return the sample; never raises but for cancellation."""
     answer: asyncio.Future[Sample | None] = asyncio.get_running_loop().create_future()

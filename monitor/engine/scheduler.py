@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, Generic, Protocol, TypeVar
 
-from monitor.daemon import Vitals
+from monitor.engine.counts import Counts
 
 log = logging.getLogger("nightbell.scheduler")
 
@@ -92,10 +92,19 @@ class Scheduler(Generic[T]):
     Times are the event loop's. The next run is due one interval after the last was *due*, so nothing drifts.
     """
 
-    def __init__(self, start: Start[T], vitals: Vitals) -> None:
-        """Nothing runs before `run` is awaited."""
+    def __init__(
+        self,
+        start: Start[T],
+        counts: Counts,
+        *,
+        first: Callable[[T], float] | None = None,
+        per_host: int = PER_HOST,
+    ) -> None:
+        """Nothing runs before `run` is awaited. `first` tells in how many seconds a new turn comes up first."""
         self._start = start
-        self._vitals = vitals
+        self._counts = counts
+        self._first = first or first_turn
+        self._per_host = per_host
         self._jobs: dict[str, _Job[T]] = {}
         self._heap: list[tuple[float, int, _Job[T]]] = []
         self._number = 0
@@ -122,7 +131,7 @@ class Scheduler(Generic[T]):
                 self._jobs[name] = known
                 known.turn = turn
             else:
-                self._jobs[name] = self._job(turn, now + SETTLE + _phase(name) * turn.every)
+                self._jobs[name] = self._job(turn, now + self._first(turn))
         rate = sum(1 / turn.every for turn in turns.values())
         self._quantum = min(max(TOGETHER / rate, QUANTUM), COARSE) if rate else COARSE
         self._heap = [(job.due, job.number, job) for job in self._jobs.values()]
@@ -179,20 +188,20 @@ class Scheduler(Generic[T]):
             if job.number != number or self._jobs.get(job.turn.name) is not job:
                 continue  # brought forward, or no longer watched
             missed = int(max(0.0, now - due) // job.turn.every)  # held up for long: one run makes up for all
-            self._vitals.skipped += missed
+            self._counts.skipped += missed
             self._put(job, due + (missed + 1) * job.turn.every)
             if job.busy:
-                self._vitals.skipped += 1
+                self._counts.skipped += 1
                 continue
             job.busy = True
-            if job.host is not None and self._at_host.get(job.host, 0) >= PER_HOST:
+            if job.host is not None and self._at_host.get(job.host, 0) >= self._per_host:
                 self._waiting.setdefault(job.host, deque()).append((due, job))
             else:
                 self._begin(job, now - due)
         self._arm()
 
     def _begin(self, job: _Job[T], late: float) -> None:
-        self._vitals.began(late)
+        self._counts.began(late)
         self._under_way.add(job)
         if job.host is not None:
             self._at_host[job.host] = self._at_host.get(job.host, 0) + 1
@@ -271,6 +280,11 @@ def in_tasks(start: Callable[[T, Memory], Awaitable[None]]) -> Start[T]:
         return task
 
     return begin
+
+
+def first_turn(turn: Turn) -> float:
+    """Return in how many seconds a turn comes up first: by its name somewhere in its interval."""
+    return SETTLE + _phase(turn.name) * turn.every
 
 
 def _phase(name: str) -> float:

@@ -27,7 +27,8 @@ from alerting.severity import Severity
 from alerting.state import State
 from alerting.tickets.terms import TicketClass
 from alerting.tickets.ticket import Ticket
-from monitor.daemon import LATE, Daemon
+from monitor.daemon import Daemon
+from monitor.engine.counts import LATE
 from monitor.metrics.exposition import END, Format
 from monitor.store.errors import StoreError
 from monitor.store.page import OutboxStats
@@ -126,7 +127,18 @@ def _engine(daemon: Daemon) -> Iterator[Metric]:
         buckets=buckets,
         sum_value=vitals.late_seconds,
     )
-    yield _one("loop_lag_seconds", "How late the event loop was when last measured.", vitals.loop_lag)
+    yield _one(
+        "loop_lag_seconds",
+        "How late the event loop was when last measured; of those of worker processes the latest.",
+        max(vitals.loop_lag, *vitals.worker_lag.values(), 0.0),
+    )
+    yield _one("workers", "Worker processes that probe; 0 where the daemon does so itself.", vitals.workers)
+    yield _count(
+        "workers_restarted",
+        "Worker processes started again after one had ended or hung.",
+        {(): vitals.workers_restarted},
+        (),
+    )
     yield _one(
         "ready", "1 once checks are scheduled, listeners up and the store writable.", float(vitals.ready)
     )

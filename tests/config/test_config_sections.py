@@ -328,3 +328,17 @@ channels:
         (15, 3),
     ]
     assert [loaded.plan.channels[name].needs_address for name in "acd"] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("text", "workers"),
+    [("", 1), ("workers:", 1), ("workers: 1", 1), ("workers: 64", 64), ("workers: auto", None)],
+)
+def test_how_many_processes_probe(text: str, workers: int | None, tmp_path: Path) -> None:
+    assert load_text(tmp_path, text).workers == workers
+
+
+@pytest.mark.parametrize("text", ["0", "65", "-1", "1.5", "many", "'2'", "true", "[2]", "{auto: 1}"])
+def test_a_number_of_processes_that_is_none_is_refused(text: str, tmp_path: Path) -> None:
+    [complaint] = complaints_of(tmp_path, f"workers: {text}")
+    assert "must be auto or a number between 1 and 64" in str(complaint)

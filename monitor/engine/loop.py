@@ -1,0 +1,15 @@
+"""The event loop that the daemon and its worker processes run on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return what makes it: uvloop's; None, for asyncio's own, where there is none."""
+    try:
+        import uvloop
+    except ImportError:  # no wheel for this platform: asyncio's own loop does the same, slower
+        return None
+    return uvloop.new_event_loop
