@@ -99,12 +99,18 @@ class Scheduler(Generic[T]):
         *,
         first: Callable[[T], float] | None = None,
         per_host: int = PER_HOST,
+        breathe: Callable[[], None] = lambda: None,
     ) -> None:
-        """Nothing runs before `run` is awaited. `first` tells in how many seconds a new turn comes up first."""
+        """Nothing runs before `run` is awaited. `first` tells in how many seconds a new turn comes up first.
+
+        `breathe` is called between two starts on one wake-up: what has come for those started before is taken then,
+        lest their durations grow by the starts of others.
+        """
         self._start = start
         self._counts = counts
         self._first = first or first_turn
         self._per_host = per_host
+        self._breathe = breathe
         self._jobs: dict[str, _Job[T]] = {}
         self._heap: list[tuple[float, int, _Job[T]]] = []
         self._number = 0
@@ -198,6 +204,7 @@ class Scheduler(Generic[T]):
                 self._waiting.setdefault(job.host, deque()).append((due, job))
             else:
                 self._begin(job, now - due)
+                self._breathe()
         self._arm()
 
     def _begin(self, job: _Job[T], late: float) -> None:

@@ -104,7 +104,7 @@ class Poller:
         """Begin with none. The loop looks at the one descriptor that stands for all."""
         self._epoll = select.epoll()
         self._signals: dict[int, Signal] = {}
-        loop.add_reader(self._epoll.fileno(), self._serve)
+        loop.add_reader(self._epoll.fileno(), self.serve)
 
     def add(self, descriptor: int) -> Signal:
         """Make a socket known, once, after its connect has begun: before, the kernel reports it as hung up."""
@@ -116,7 +116,8 @@ class Poller:
         """Let go of a socket that is about to be closed."""
         self._signals.pop(descriptor, None)
 
-    def _serve(self) -> None:
+    def serve(self) -> None:
+        """Have go on whoever waits for what is ready now."""
         signals = self._signals
         # Looked up before any goes on: one that closes its socket may hand its number to a new one.
         ready = [(number, events, signals.get(number)) for number, events in self._epoll.poll(0, BATCH)]

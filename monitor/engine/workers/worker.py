@@ -35,6 +35,7 @@ from monitor.engine.workers.wire import (
     pack_sample,
     read_order,
 )
+from probes.network.poller import poller
 from probes.sample import Sample
 
 log = logging.getLogger("nightbell.worker")
@@ -65,7 +66,11 @@ class Worker(logging.Handler):
         self._lag = 0.0
         self._runner = Runner(Executors())
         self._scheduler: Scheduler[Order] = Scheduler(
-            self._run, self._counts, first=lambda order: order.wait, per_host=per_host
+            self._run,
+            self._counts,
+            first=lambda order: order.wait,
+            per_host=per_host,
+            breathe=poller().serve,
         )
         self._orders: dict[str, Order] = {}
         self._quickest: float | None = None
