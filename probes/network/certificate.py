@@ -6,12 +6,13 @@ import ipaddress
 import ssl
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from probes.api import Metric
 from probes.network.address import is_address
 from probes.network.connection import Connection
-from probes.network.tls import validity, version
+from probes.network.tls import Validity, validity, version
 from probes.units import Unit
 
 CERTIFICATE_METRICS: Final[Mapping[str, Metric]] = {
@@ -31,22 +32,33 @@ CERTIFICATE_METRICS: Final[Mapping[str, Metric]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What was agreed when hands were shaken: it stays the same for as long as the connection lasts."""
+
+    version: float
+    holds: Validity | None
+
+    def values(self) -> dict[str, float]:
+        """Return what there is to tell now, in seconds; a certificate that has ended has less than nothing left."""
+        values = {"tls_version": self.version}
+        if self.holds is not None:
+            now = time.time()
+            values["certificate_expires_seconds"] = self.holds.ends - now
+            values["certificate_ends_at"] = self.holds.ends
+            values["certificate_lifetime_left_ratio"] = self.holds.left_ratio(now)
+        return values
+
+
+def agreed(secured: ssl.SSLSocket | ssl.SSLObject) -> Agreed:
+    """Ask a TLS connection what was agreed."""
+    return Agreed(version(secured), validity(secured))
+
+
 def certificate_values(connection: Connection) -> dict[str, float]:
     """Return what is known once hands are shaken; nothing without TLS. Durations in seconds."""
     secured = connection.secured
-    return {} if secured is None else tls_values(secured)
-
-
-def tls_values(secured: ssl.SSLSocket | ssl.SSLObject) -> dict[str, float]:
-    """Return the same of a TLS connection of the library's own; a certificate that has ended has less than nothing."""
-    values = {"tls_version": version(secured)}
-    holds = validity(secured)
-    if holds is not None:
-        now = time.time()
-        values["certificate_expires_seconds"] = holds.ends - now
-        values["certificate_ends_at"] = holds.ends
-        values["certificate_lifetime_left_ratio"] = holds.left_ratio(now)
-    return values
+    return {} if secured is None else agreed(secured).values()
 
 
 def is_for(connection: Connection, name: str) -> bool:

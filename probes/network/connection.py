@@ -239,9 +239,13 @@ class Connection:
     @property
     def idle(self) -> bool:
         """Say whether an unused connection is still good: nothing has come unasked, not even its end."""
+        signal = self._heard()
+        if not signal.readable and (self.secured is None or not self.secured.pending()):
+            return True
         try:
             self._socket.recv(1)
         except _NOT_YET:
+            signal.readable = False
             return True
         except OSError:
             return False

@@ -243,10 +243,11 @@ class Http:
         slot, origin = f"connection {family.value}", str(ask.url)
         kept: Kept | None = run.memory.pop(slot, None)
         if kept is not None and kept.origin == origin and (idle := kept.take()) is not None:
-            with Lease(idle, origin, kept.address) as lease:
+            with Lease(idle, origin, kept.address, kept.agreed) as lease:
                 run.log("asking again over the connection to {}", lease.address)
                 values["tls"] = float(ask.url.scheme == "https")
-                values.update(certificate_values(idle))
+                if kept.agreed is not None:
+                    values.update(kept.agreed.values())
                 try:
                     again = await exchange_again(idle, ask.written, method=ask.method, run=run)
                 except ProbeFailed as failure:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 from probes.api import OUR_FAULT, ProbeFailed, Run
 from probes.network.address import is_address, parse_url
 from probes.network.ask import Ask
-from probes.network.certificate import tls_values
+from probes.network.certificate import agreed
 from probes.network.connection import Address
 from probes.network.http1 import BODY_BYTES, HEAD_BYTES, Answer
 from probes.network.tls import describe
@@ -82,7 +82,7 @@ class Proxy:
                 transport = connection.transport
                 secured = None if transport is None else transport.get_extra_info("ssl_object")
                 if secured is not None:
-                    values.update(tls_values(secured))
+                    values.update(agreed(secured).values())
                 return await super().start(connection)
 
         trace = aiohttp.TraceConfig()

@@ -10,8 +10,9 @@ import asyncio
 import enum
 from functools import partial
 from typing import Any, Final, Self
-from weakref import ReferenceType, finalize, ref
+from weakref import ReferenceType, ref
 
+from probes.network.certificate import Agreed, agreed
 from probes.network.connection import Address, Connection
 from probes.network.http1 import Answer
 
@@ -29,20 +30,23 @@ class Use(enum.Enum):
 class Kept:
     """An idle connection and whom it leads to. Closes it unless somebody has taken it."""
 
-    __slots__ = ("__weakref__", "_close", "_connection", "_timer", "address", "origin")
+    __slots__ = ("__weakref__", "_connection", "_timer", "address", "agreed", "origin")
 
-    def __init__(self, connection: Connection, origin: str, address: Address) -> None:
-        """Watch over a connection that nobody uses now."""
+    def __init__(self, connection: Connection, origin: str, address: Address, agreed: Agreed | None) -> None:
+        """Watch over a connection that nobody uses now; `agreed` is what its handshake over TLS came to."""
         self._connection: Connection | None = connection
         self.origin = origin
         self.address = address
-        # Holds the connection too: were both garbage at once, the socket might go first, unknown to the poller.
-        self._close = finalize(self, connection.close)
+        self.agreed = agreed
         # Neither the loop nor the poller may hold on to this: it has to go with the check's memory.
         this = ref(self)
         self._timer = asyncio.get_running_loop().call_later(IDLE_SECONDS, _expire, this)
         connection.when_stirred(partial(_stir, this))
         self.stir()  # what has come already rings no bell any more
+
+    def __del__(self) -> None:
+        """Go with the check's memory: a socket that is merely forgotten would stay known to the poller."""
+        self.close()
 
     @property
     def open(self) -> bool:
@@ -53,7 +57,6 @@ class Kept:
         """Return the connection, to be used and closed by whoever takes it; None when it has ended."""
         connection, self._connection = self._connection, None
         self._timer.cancel()
-        self._close.detach()
         if connection is None:
             return None
         connection.when_stirred(None)
@@ -75,20 +78,24 @@ class Kept:
     def close(self) -> None:
         """Close what nobody has taken."""
         self._timer.cancel()
-        self._connection = None
-        self._close()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
 
 class Lease:
     """The use of a connection: closes it at the end of a `with` block unless it was left to the next run."""
 
-    __slots__ = ("_left", "address", "connection", "origin")
+    __slots__ = ("_left", "address", "agreed", "connection", "origin")
 
-    def __init__(self, connection: Connection, origin: str, address: Address) -> None:
-        """Take over the connection."""
+    def __init__(
+        self, connection: Connection, origin: str, address: Address, agreed: Agreed | None = None
+    ) -> None:
+        """Take over the connection; `agreed` where hands were shaken over TLS before."""
         self.connection = connection
         self.origin = origin
         self.address = address
+        self.agreed = agreed
         self._left = False
 
     def __enter__(self) -> Self:
@@ -101,7 +108,10 @@ class Lease:
     def leave(self, memory: dict[str, Any], slot: str) -> None:
         """Keep it in the check's memory."""
         self._left = True
-        memory[slot] = Kept(self.connection, self.origin, self.address)
+        secured = self.connection.secured
+        if self.agreed is None and secured is not None:
+            self.agreed = agreed(secured)
+        memory[slot] = Kept(self.connection, self.origin, self.address, self.agreed)
 
 
 def persists(answer: Answer, method: str) -> bool:
