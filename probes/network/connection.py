@@ -156,10 +156,11 @@ class Connection:
         """Open the connection. Raises ProbeFailed(CONNECT), or TIMEOUT when the system gave up waiting."""
         run.phase("connect")
         code = self._socket.connect_ex(address.sockaddr)
-        self._signal = self._poller.add(self._socket.fileno())
+        signal = self._signal = self._poller.add(self._socket.fileno())
         if code == errno.EINPROGRESS:
-            await self._signal
-            code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            await signal
+            # Where it failed, that is reported as something to read; where nothing is, writing is all there is to do.
+            code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) if signal.readable else 0
         if code == 0:
             if "family" in run.memory:  # there was a choice
                 run.memory["family"] = address.family
