@@ -11,7 +11,7 @@ from config.building.places import build_listen, build_runbooks, build_store
 from config.building.plan import build_channels, build_plan
 from config.building.staff import build_answering, build_policies
 from config.building.thresholds import build_rules
-from config.complaint import Notes
+from config.complaint import Notes, Unplaced
 from config.consistency import check_consistency
 from config.document import decode_document
 from config.kinds import Kinds, shipped_kinds
@@ -32,7 +32,15 @@ def load(
     state directory; `kinds` replaces the shipped kinds of probes and notifiers.
     """
     kinds = kinds or shipped_kinds()
-    notes = Notes()
+    try:
+        return _load(path, Notes(placed=False), env=env, state_dir=state_dir, kinds=kinds)
+    except Unplaced:  # somebody has made a mistake, and will be told where
+        return _load(path, Notes(), env=env, state_dir=state_dir, kinds=kinds)
+
+
+def _load(
+    path: Path, notes: Notes, *, env: Mapping[str, str], state_dir: Path | None, kinds: Kinds
+) -> Config:
     directory = path.parent
 
     # 1. Text: YAML with places, secrets put in.

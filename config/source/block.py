@@ -34,6 +34,10 @@ class Block(dict[str, Any]):
         if place is not None:
             self.places[key] = place
 
+    def place_of(self, key: str) -> Place:
+        """Return where `key` and its value begin, or the block where that is not known."""
+        return self.places.get(key) or Place(self.mark, self.mark)
+
     def only(self, keys: Iterable[str]) -> Block:
         """Return a block of those of `keys` that are here."""
         wanted = {key: self[key] for key in keys if key in self}
