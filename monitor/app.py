@@ -27,7 +27,7 @@ from monitor.engine.scheduler import Cancellable, Memory, Scheduler, in_tasks
 from monitor.landmark import Landmark, reached
 from monitor.pipeline import Pipeline
 from monitor.pulse import Pulse
-from monitor.reload import complaint_line, unchangeable
+from monitor.reload import complaint_line, giving_way, unchangeable
 from monitor.rounds import Rounds
 from monitor.selfwatch import SelfWatch
 from monitor.store.errors import StoreError
@@ -213,7 +213,8 @@ class App:
         notify(reloading())
         loop = asyncio.get_running_loop()
         try:
-            fresh = await loop.run_in_executor(self.executors.config, loader)
+            with giving_way():
+                fresh = await loop.run_in_executor(self.executors.config, loader)
             stays = unchangeable(self.config, fresh)
         except Exception as problem:  # a bad file must never end the daemon, whatever is wrong with it
             line = complaint_line(problem)

@@ -54,8 +54,8 @@ def build_checks(
     machine = socket.gethostname() or "localhost"
     services: dict[str, list[str]] = {}
     for service, keys in document.services.items():
-        for check in keys.checks:
-            services.setdefault(check, []).append(service)
+        for member in keys.checks:
+            services.setdefault(member, []).append(service)
     by_kind: dict[str, list[Rule]] = {}
     for rule in rules:
         for kind in rule.by_kind:
@@ -76,7 +76,8 @@ def build_checks(
             UNKNOWN,
             *(rule.by_kind[entry.keys.probe] for rule in judged),
         )
-        built.checks[name] = _kept(old_checks.get(name), _check(name, entry, document))
+        check = _kept(old_checks.get(name), _check(name, entry, document))
+        built.checks[check.name] = check
         plan = CheckPlan(
             name=name,
             probe=entry.keys.probe,
@@ -92,7 +93,7 @@ def build_checks(
             labels=entry.keys.labels,
             runbook=runbooks.get(f"checks.{name}", ""),
         )
-        built.plans[name] = _kept(old_plans.get(name), plan)
+        built.plans[check.name] = _kept(old_plans.get(name), plan)
     return built
 
 
