@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import is_dataclass
 from functools import cache
 from typing import Any, Final
@@ -32,12 +33,15 @@ class Alike:
 
     def keys(self, written: Block) -> CheckKeys | None:
         """Return the keys of another check that were written the same."""
-        return self._keys.get(_plain(written))
+        try:
+            return self._keys.get(_plain(written))
+        except TypeError:
+            return None
 
     def keep_keys(self, written: Block, keys: CheckKeys) -> None:
         """Have them found by the next one; what holds more than words and numbers is not."""
-        if (plain := _plain(written)) is not None:
-            self._keys[plain] = keys
+        with suppress(TypeError):
+            self._keys[_plain(written)] = keys
 
     def probe(self, name: str, kind: type[Probe], made_of: str) -> Probe | None:
         """Return the probe of the running check of that name where it was made of the same."""
@@ -86,7 +90,8 @@ def _inner_shapes(kind: type[Probe]) -> Mapping[str, type[Any]]:
 
 
 def _plain(written: Block) -> object:
-    """Return what stands for a block of words and numbers: 1, 1.0 and true are not the same here."""
-    if any(isinstance(value, dict | list) for value in written.values()):
-        return None
-    return tuple((key, type(value), value) for key, value in written.items())
+    """Return what stands for a block of words and numbers: 1, 1.0 and true are not the same here.
+
+    Mappings and lists in it make it of no use as a key: that raises TypeError where it is looked up.
+    """
+    return (*written.items(), *map(type, written.values()))

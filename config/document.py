@@ -227,7 +227,7 @@ class _Decoder:
         keys = self._keys(value.only(CHECK_KEYS), path)
         if kind is None:
             return None
-        options = value.without(*not_options(kind))
+        options = value.but(not_options(kind))
         whole = made_of(kind, options)
         probe = self.alike.probe(str(path[-1]), kind, whole) or self._probe(kind, options, path)
         if keys is None or probe is None:

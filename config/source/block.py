@@ -44,6 +44,10 @@ class Block(dict[str, Any]):
 
     def without(self, *keys: str) -> Block:
         """Return a block of everything but `keys`."""
+        return self.but(keys)
+
+    def but(self, keys: Collection[str]) -> Block:
+        """Return a block of everything that is not in `keys`."""
         return Block(self.mark, {key: value for key, value in self.items() if key not in keys}, self.places)
 
     def plus(self, **entries: Any) -> Block:

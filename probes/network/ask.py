@@ -47,7 +47,7 @@ class Ask:
     @property
     def sent(self) -> tuple[tuple[str, str], ...]:
         """The headers with the one that names the host, without those that concern the connection and the body."""
-        if any(name.lower() == "host" for name, _ in self.headers):
+        if "host" in map(str.lower, dict(self.headers)):
             return self.headers
         return (("Host", self.url.authority), *self.headers)
 
