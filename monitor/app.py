@@ -25,6 +25,7 @@ from monitor.engine.history import Track
 from monitor.engine.runner import Attempt, Executors, Runner
 from monitor.engine.scheduler import Cancellable, Memory, Scheduler, in_tasks
 from monitor.landmark import Landmark, reached
+from monitor.memory import give_back
 from monitor.pipeline import Pipeline
 from monitor.pulse import Pulse
 from monitor.reload import complaint_line, giving_way, unchangeable
@@ -223,6 +224,7 @@ class App:
             self.vitals.troubles["config"] = line
         else:
             await self._swap(fresh)
+            give_back()
             for word in stays:
                 log.warning("%s takes effect at the next start", word)
             log.info("configuration reloaded: checks %d, channels %d", len(fresh.checks), len(fresh.channels))

@@ -22,6 +22,7 @@ from monitor.app import App
 from monitor.clock import Clock, SystemClock
 from monitor.daemon import Vitals
 from monitor.keys import Secrets
+from monitor.memory import give_back
 from monitor.store.errors import StoreError
 from monitor.store.thread import StoreThread
 from monitor.systemd import notify
@@ -158,6 +159,7 @@ def _say_ready(addresses: Mapping[str, str]) -> None:
 def _keep_what_stays() -> None:
     """Have the garbage collector leave alone what was made while starting: each full pass over it stops the loop."""
     gc.collect()
+    give_back()
     gc.freeze()
     gc.enable()
 

@@ -7,8 +7,12 @@ from typing import Final
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.payload import Payload
 
+from monitor.memory import give_back
+
 AT_ONCE: Final = 128 * 1024
 """Bytes handed on together: a call for each small piece costs more than putting some of them together."""
+LARGE: Final = 1024 * 1024
+"""After so many bytes the room they took goes back to the system, which takes some milliseconds."""
 
 
 class Pieces(Payload):
@@ -33,3 +37,6 @@ class Pieces(Payload):
                 some.append(self._left.pop())
                 size += len(some[-1])
             await writer.write(b"".join(some))
+        if self._size is not None and self._size >= LARGE:
+            del some  # the last of them
+            give_back()
