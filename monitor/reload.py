@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,15 +21,12 @@ def giving_way() -> Iterator[None]:
     By the interpreter's own measure it keeps its turn for 5 ms, and the event loop gives its turn away with every call
     to a socket: each run of a check would wait for some 30 ms, and thousands stand in line.
     """
-    usual, collects = sys.getswitchinterval(), gc.isenabled()
+    usual = sys.getswitchinterval()
     sys.setswitchinterval(SLICE)
-    gc.disable()  # what is read is looked over once it is all there, or gone again
     try:
         yield
     finally:
         sys.setswitchinterval(usual)
-        if collects:
-            gc.enable()
 
 
 def unchangeable(old: Config, new: Config) -> list[str]:
