@@ -75,10 +75,16 @@ class ConfigError(Exception):
         return "\n".join(lines)
 
 
+class Unplaced(Exception):  # noqa: N818 - no error: the load begins anew
+    """There is something to complain of, and nobody has kept the places of things."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Notes:
     """Collects what one load has to say: complaints, warnings, and the secrets neither may repeat."""
 
+    placed: bool = True
+    """Whether what is read keeps its places; where not, a complaint raises Unplaced."""
     complaints: dict[tuple[Mark, str], Complaint] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     spoilt: set[Mark] = field(default_factory=set)
@@ -88,8 +94,10 @@ class Notes:
     def complain(self, mark: Mark, path: KeyPath, message: str, hint: str = "") -> None:
         """Take down a complaint; the first one of a place and path stands, the others would repeat it.
 
-        Raises ConfigError when there are so many that more would help nobody.
+        Raises ConfigError when there are so many that more would help nobody, Unplaced when no place is known.
         """
+        if not self.placed:
+            raise Unplaced
         if self._reveals(message) or self._reveals(hint):
             message, hint = WITHHELD, ""
         where = ".".join(str(step) for step in path)

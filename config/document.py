@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from alerting.notifiers.api import Notifier
+from config.alike import CHECK_KEYS, Alike, made_of, not_options
 from config.complaint import KeyPath, Notes, did_you_mean
 from config.kinds import HOST_CHECKS, Kinds
 from config.schema.checks import CheckKeys, Defaults
@@ -29,11 +30,11 @@ RESERVED: Final = ("down", "unknown")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckEntry:
-    """A check as written: its keys, its probe and the options the probe was made of. `own`: this machine's."""
+    """A check as written: its keys, its probe and what tells of what the probe was made. `own`: this machine's."""
 
     keys: CheckKeys
     probe: Probe
-    options: Block
+    made_of: str
     own: bool = False
 
 
@@ -121,10 +122,10 @@ SECTIONS: Final = (*SINGLE, *NAMED, *LISTED, *_OWN)
 """Every key of the top level."""
 
 
-def decode_document(root: Block, kinds: Kinds, notes: Notes) -> Document:
+def decode_document(root: Block, kinds: Kinds, notes: Notes, alike: Alike) -> Document:
     """Return all of `root` that could be decoded; the rest is complained of."""
     document = Document(root=root)
-    decoder = _Decoder(root=root, kinds=kinds, notes=notes)
+    decoder = _Decoder(root=root, kinds=kinds, notes=notes, alike=alike)
     for key in root:
         if key not in SECTIONS:
             notes.complain(
@@ -150,6 +151,7 @@ class _Decoder:
     root: Block
     kinds: Kinds
     notes: Notes
+    alike: Alike
 
     def complain(self, path: KeyPath, message: str, hint: str = "") -> None:
         self.notes.complain(*locate(self.root, path), message, hint)
@@ -229,20 +231,34 @@ class _Decoder:
         if not isinstance(value, Block):
             self.complain(path, "is empty" if value is None else "must be a mapping or a URL")
             return None
-        common = known_keys(CheckKeys)
         word = value.get("probe")
         kind = self.kinds.probes.get(word) if isinstance(word, str) else None
         if isinstance(word, str) and kind is None:
             self.complain((*path, "probe"), "no such kind of probe", did_you_mean(word, self.kinds.probes))
-        keys = decode(CheckKeys, value.only(common), root=self.root, path=path, notes=self.notes)
+        keys = self._keys(value.only(CHECK_KEYS), path)
         if kind is None:
             return None
-        # A key that both have (`timeout` of a kind that keeps time itself) is given to both.
-        options = value.without(*(set(common) - set(known_keys(kind))))
-        probe = decode(kind, options, root=self.root, path=path, notes=self.notes, also=common)
+        options = value.but(not_options(kind))
+        whole = made_of(kind, options)
+        probe = self.alike.probe(str(path[-1]), kind, whole) or self._probe(kind, options, path)
         if keys is None or probe is None:
             return None
-        return CheckEntry(keys=keys, probe=probe, options=options, own=own)
+        return CheckEntry(keys=keys, probe=probe, made_of=whole, own=own)
+
+    def _keys(self, written: Block, path: KeyPath) -> CheckKeys | None:
+        keys = self.alike.keys(written)
+        if keys is None:
+            keys = decode(CheckKeys, written, root=self.root, path=path, notes=self.notes)
+            if keys is not None:
+                self.alike.keep_keys(written, keys)
+        return keys
+
+    def _probe(self, kind: type[Probe], options: Block, path: KeyPath) -> Probe | None:
+        given = self.alike.with_inner(kind, options)
+        probe = decode(kind, given, root=self.root, path=path, notes=self.notes, also=CHECK_KEYS)
+        if probe is not None and given is options:
+            self.alike.keep_inner(kind, options, probe)
+        return probe
 
     def channel(self, value: Any, path: KeyPath) -> ChannelEntry | None:
         if not isinstance(value, Block):

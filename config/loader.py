@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from config.advice import advise
+from config.alike import Alike
 from config.building.checks import build_checks
 from config.building.places import build_listen, build_runbooks, build_store
 from config.building.plan import build_channels, build_plan
 from config.building.staff import build_answering, build_policies
 from config.building.thresholds import build_rules
-from config.complaint import Notes
+from config.complaint import Notes, Unplaced
 from config.consistency import check_consistency
 from config.document import decode_document
 from config.kinds import Kinds, shipped_kinds
@@ -24,21 +26,44 @@ from config.source.secrets import Secrets
 
 
 def load(
-    path: Path, *, env: Mapping[str, str], state_dir: Path | None = None, kinds: Kinds | None = None
+    path: Path,
+    *,
+    env: Mapping[str, str],
+    state_dir: Path | None = None,
+    kinds: Kinds | None = None,
+    running: Config | None = None,
 ) -> Config:
     """Return the configuration at `path`, with `conf.d/*.yaml` beside it. Raises ConfigError.
 
     `env` is where `${env:X}`, $CREDENTIALS_DIRECTORY and $STATE_DIRECTORY come from; `state_dir` overrides the
-    state directory; `kinds` replaces the shipped kinds of probes and notifiers.
+    state directory; `kinds` replaces the shipped kinds of probes and notifiers. Checks that are as they are in the
+    `running` configuration are taken from there.
     """
-    kinds = kinds or shipped_kinds()
-    notes = Notes()
-    directory = path.parent
+    whole = partial(
+        _load, path, env=env, state_dir=state_dir, kinds=kinds or shipped_kinds(), running=running
+    )
+    try:
+        return whole(notes=Notes(placed=False))
+    except Unplaced:  # somebody has made a mistake, and will be told where
+        return whole(notes=Notes())
 
-    # 1. Text: YAML with places, secrets put in.
+
+def _load(
+    path: Path,
+    *,
+    notes: Notes,
+    env: Mapping[str, str],
+    state_dir: Path | None,
+    kinds: Kinds,
+    running: Config | None,
+) -> Config:
+    directory = path.parent
+    alike = Alike(running.checks if running else {})
+
+    # 1. Text: YAML, secrets put in.
     root = read_all(path, notes=notes, secrets=Secrets(env=env, directory=directory, notes=notes))
     # 2. Shape: short forms written out, every entry typed.
-    document = decode_document(expand(root, kinds, notes), kinds, notes)
+    document = decode_document(expand(root, kinds, notes), kinds, notes, alike)
     # 3. Sense: names that lead somewhere, thresholds in the unit of their metric, files that can be read.
     check_references(document, kinds, notes)
     check_consistency(document, notes)
@@ -49,7 +74,7 @@ def load(
     notes.raise_if_any()
     # 4. The whole.
     answering = build_answering(document, build_policies(document))
-    built = build_checks(document, rules, answering, runbooks)
+    built = build_checks(document, rules, answering, runbooks, running)
     advise(document, rules, built, notes)
     return Config(
         path=path,

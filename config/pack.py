@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +17,8 @@ from config.source.secrets import Secrets
 PACK: Final = Path(__file__).parent / "thresholds.yaml"
 
 
-def shipped_thresholds() -> dict[str, ThresholdKeys]:
+@cache
+def shipped_thresholds() -> Mapping[str, ThresholdKeys]:
     """Return the shipped thresholds by id. Raises ConfigError where the program itself is broken."""
     notes = Notes()
     secrets = Secrets(env={}, directory=PACK.parent, notes=notes)

@@ -163,9 +163,9 @@ class _Forms:
             return value
         full = Block(value.mark, value, value.places)
         if isinstance(title := value.get("title"), str):
-            full["title"] = Block(value.places["title"].value, {self._first_language(): title})
+            full["title"] = Block(value.place_of("title").value, {self._first_language(): title})
         if isinstance(word := value.get("announce"), str):
-            full["announce"] = Block(value.places["announce"].value, {"page": word, "push": word})
+            full["announce"] = Block(value.place_of("announce").value, {"page": word, "push": word})
         return full
 
     def _first_language(self) -> str:
@@ -192,13 +192,13 @@ class _Forms:
             return value.without(*direct)
         joined = Block(value.mark if listed is None else listed.mark)
         for key in (key for key in direct if key in known):
-            joined.put(key, value[key], value.places[key])
+            joined.put(key, value[key], value.places.get(key))
         if listed is not None:
             for key, address in listed.items():
                 if key in joined:
                     self.complain((*path, "channels", key), "is given twice; the person has it as a key too")
                 else:
-                    joined.put(key, address, listed.places[key])
+                    joined.put(key, address, listed.places.get(key))
         return value.without(*direct).plus(channels=joined)
 
     def rota(self, value: Any, path: KeyPath) -> Any:
@@ -218,7 +218,7 @@ class _Forms:
         if not isinstance(value, Block) or not isinstance(value.get("page"), str | Series):
             return value
         full = Block(value.mark, value, value.places)
-        full["page"] = Block(value.places["page"].value, {"people": value["page"]})
+        full["page"] = Block(value.place_of("page").value, {"people": value["page"]})
         return full
 
     def threshold(self, value: Any, path: KeyPath) -> Any:
@@ -229,7 +229,7 @@ class _Forms:
         full = Block(value.mark, value, value.places)
         for level in ("warning", "critical"):
             if level in value and _switch(value[level]) is False:
-                full[level] = Block(value.places[level].value, {"off": True})
+                full[level] = Block(value.place_of(level).value, {"off": True})
         return full
 
     def host(self, value: Any, path: KeyPath) -> Any:

@@ -27,9 +27,10 @@ from monitor.engine.runner import Executors, Runner
 from monitor.engine.scheduler import Cancellable, Memory, Scheduler, in_tasks
 from monitor.engine.workers.crew import Crew, how_many
 from monitor.landmark import Landmark, reached
+from monitor.memory import give_back
 from monitor.pipeline import Pipeline
 from monitor.pulse import Pulse
-from monitor.reload import complaint_line, unchangeable
+from monitor.reload import complaint_line, giving_way, unchangeable
 from monitor.rounds import Rounds
 from monitor.selfwatch import SelfWatch
 from monitor.store.errors import StoreError
@@ -227,7 +228,8 @@ class App:
         notify(reloading())
         loop = asyncio.get_running_loop()
         try:
-            fresh = await loop.run_in_executor(self.executors.config, loader)
+            with giving_way():
+                fresh = await loop.run_in_executor(self.executors.config, loader)
             stays = unchangeable(self.config, fresh)
         except Exception as problem:  # a bad file must never end the daemon, whatever is wrong with it
             line = complaint_line(problem)
@@ -236,6 +238,7 @@ class App:
             self.vitals.troubles["config"] = line
         else:
             await self._swap(fresh)
+            give_back()
             for word in stays:
                 log.warning("%s takes effect at the next start", word)
             log.info("configuration reloaded: checks %d, channels %d", len(fresh.checks), len(fresh.channels))

@@ -23,6 +23,7 @@ from monitor.clock import Clock, SystemClock
 from monitor.daemon import Vitals
 from monitor.engine.loop import loop_factory
 from monitor.keys import Secrets
+from monitor.memory import give_back
 from monitor.store.errors import StoreError
 from monitor.store.thread import StoreThread
 from monitor.systemd import notify
@@ -166,6 +167,7 @@ def _say_ready(addresses: Mapping[str, str]) -> None:
 def _keep_what_stays() -> None:
     """Have the garbage collector leave alone what was made while starting: each full pass over it stops the loop."""
     gc.collect()
+    give_back()
     gc.freeze()
     gc.set_threshold(*COLLECT)
     gc.enable()

@@ -44,7 +44,11 @@ def nightbell(
     else:
         write(copy, {**config, **places})
     copy.chmod(0o600)
-    environment = {"STATE_DIRECTORY": str(folder), "NOTIFY_SOCKET": ""}
+    environment = {
+        "STATE_DIRECTORY": str(folder),
+        "NOTIFY_SOCKET": "",
+        "PYTHONDONTWRITEBYTECODE": "",  # an installed daemon has its bytecode: to compile is no part of a start
+    }
     with running(
         "nightbell",
         [PROGRAM, "-c", copy, "run"],

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Final
+from typing import Final, TypeVar
 
 from alerting.plan import CheckPlan
 from alerting.severity import Impact, Severity
@@ -16,7 +14,9 @@ from alerting.thresholds.threshold import OutcomeThreshold, Threshold
 from config.building.staff import Answering
 from config.building.thresholds import Rule
 from config.document import CheckEntry, Document
-from config.model import Check
+from config.model import Check, Config
+
+T = TypeVar("T")
 
 EVERY_OF_KIND: Final = {"disk": 60.0}
 """Kinds that are looked at less often than others unless their check says otherwise; space goes slowly."""
@@ -37,20 +37,30 @@ class BuiltChecks:
 
 
 def build_checks(
-    document: Document, rules: tuple[Rule, ...], answering: Answering, runbooks: Mapping[str, str]
+    document: Document,
+    rules: tuple[Rule, ...],
+    answering: Answering,
+    runbooks: Mapping[str, str],
+    running: Config | None = None,
 ) -> BuiltChecks:
-    """Return every check of the document, each with its defaults filled in."""
+    """Return every check of the document, each with its defaults filled in.
+
+    What comes out as it is in the `running` configuration is what stands there: of 10,000 checks a reload that changes
+    one keeps 9,999, and does not need the room for them twice.
+    """
     built = BuiltChecks()
+    old_checks: Mapping[str, Check] = running.checks if running else {}
+    old_plans: Mapping[str, CheckPlan] = running.plan.checks if running else {}
     machine = socket.gethostname() or "localhost"
     services: dict[str, list[str]] = {}
     for service, keys in document.services.items():
-        for check in keys.checks:
-            services.setdefault(check, []).append(service)
+        for member in keys.checks:
+            services.setdefault(member, []).append(service)
     by_kind: dict[str, list[Rule]] = {}
     for rule in rules:
         for kind in rule.by_kind:
             by_kind.setdefault(kind, []).append(rule)
-    shared: dict[tuple[int, ...], tuple[Threshold, ...]] = {}  # most of thousands of checks are judged alike
+    thresholds_of = _Shared(plan.thresholds for plan in old_plans.values())
     for name, entry in document.checks.items():
         in_services = tuple(services.get(name, ()))
         first = document.services[in_services[0]] if in_services else None
@@ -66,12 +76,13 @@ def build_checks(
             UNKNOWN,
             *(rule.by_kind[entry.keys.probe] for rule in judged),
         )
-        built.checks[name] = _check(name, entry, document)
-        built.plans[name] = CheckPlan(
+        check = _kept(old_checks.get(name), _check(name, entry, document))
+        built.checks[check.name] = check
+        plan = CheckPlan(
             name=name,
             probe=entry.keys.probe,
             host=machine if entry.probe.HOST else entry.probe.target or machine,
-            thresholds=shared.setdefault(tuple(map(id, thresholds)), thresholds),
+            thresholds=thresholds_of(thresholds),
             part=entry.probe.PART,
             services=in_services,
             owner=answering.owner(owner),
@@ -82,7 +93,27 @@ def build_checks(
             labels=entry.keys.labels,
             runbook=runbooks.get(f"checks.{name}", ""),
         )
+        built.plans[check.name] = _kept(old_plans.get(name), plan)
     return built
+
+
+def _kept(old: T | None, new: T) -> T:
+    return old if old is not None and old == new else new
+
+
+class _Shared:
+    """Thresholds in the same order: most of thousands of checks are judged alike, and most loads judge as before."""
+
+    def __init__(self, running: Iterable[tuple[Threshold, ...]]) -> None:
+        self._running = list({id(one): one for one in running}.values())
+        self._known: dict[tuple[int, ...], tuple[Threshold, ...]] = {}
+
+    def __call__(self, thresholds: tuple[Threshold, ...]) -> tuple[Threshold, ...]:
+        ids = tuple(map(id, thresholds))
+        known = self._known.get(ids)
+        if known is None:
+            known = self._known[ids] = next((old for old in self._running if old == thresholds), thresholds)
+        return known
 
 
 def _check(name: str, entry: CheckEntry, document: Document) -> Check:
@@ -96,13 +127,9 @@ def _check(name: str, entry: CheckEntry, document: Document) -> Check:
         every=every,
         timeout=timeout,
         retry_every=retry_every,
-        fingerprint=_fingerprint(keys.probe, entry.options, every, timeout, retry_every),
+        # Begins with what the probe is made of: by that a later load finds what it need not make again.
+        fingerprint=f"{entry.made_of} {every} {timeout} {retry_every}",
     )
-
-
-def _fingerprint(*parts: Any) -> str:
-    text = json.dumps(parts, sort_keys=True, ensure_ascii=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def _down(entry: CheckEntry, document: Document) -> Threshold:

@@ -190,6 +190,11 @@ def known_keys(shape: type[Any], tail: KeyPath = ()) -> list[str]:
     return [str(key) for shape in _dataclasses(hints) for key in _keys(shape)]
 
 
+def key_shapes(shape: type[Any]) -> Mapping[str | int, Any]:
+    """Return what each key of `shape` has to be, by the key as it stands in a file."""
+    return _keys(shape)
+
+
 def _dataclasses(hints: Iterable[Any]) -> list[type[Any]]:
     found: list[type[Any]] = []
     for hint in hints:

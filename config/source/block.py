@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from config.complaint import KeyPath, Mark
@@ -26,7 +26,7 @@ class Block(dict[str, Any]):
         """Hold `entries`; those without a place of their own stand at `mark`."""
         super().__init__(entries or {})
         self.mark = mark
-        self.places: dict[str, Place] = dict(places or {})
+        self.places: dict[str, Place] = dict(places) if places else {}
 
     def put(self, key: str, value: Any, place: Place | None = None) -> None:
         """Add an entry while the block is being made."""
@@ -34,13 +34,20 @@ class Block(dict[str, Any]):
         if place is not None:
             self.places[key] = place
 
-    def only(self, keys: Iterable[str]) -> Block:
+    def place_of(self, key: str) -> Place:
+        """Return where `key` and its value begin, or the block where that is not known."""
+        return self.places.get(key) or Place(self.mark, self.mark)
+
+    def only(self, keys: Collection[str]) -> Block:
         """Return a block of those of `keys` that are here."""
-        wanted = {key: self[key] for key in keys if key in self}
-        return Block(self.mark, wanted, self.places)
+        return Block(self.mark, {key: value for key, value in self.items() if key in keys}, self.places)
 
     def without(self, *keys: str) -> Block:
-        """Return a block of everything else."""
+        """Return a block of everything but `keys`."""
+        return self.but(keys)
+
+    def but(self, keys: Collection[str]) -> Block:
+        """Return a block of everything that is not in `keys`."""
         return Block(self.mark, {key: value for key, value in self.items() if key not in keys}, self.places)
 
     def plus(self, **entries: Any) -> Block:

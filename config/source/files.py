@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from config.complaint import Mark, Notes
-from config.source.block import Block, Place, Series
+from config.source.block import Block, Series
 from config.source.reader import Budget, read
 from config.source.secrets import Secrets, read_bounded, why
 
@@ -81,7 +81,7 @@ def _read_one(path: Path, *, notes: Notes, secrets: Secrets, budget: Budget) -> 
 
 def _merge(root: Block, top: Block, notes: Notes) -> None:
     for key, value in top.items():
-        place = top.places.get(key, Place(top.mark, top.mark))
+        place = top.place_of(key)
         if key not in root:
             root.put(key, value, place)
             continue
@@ -91,7 +91,7 @@ def _merge(root: Block, top: Block, notes: Notes) -> None:
         elif isinstance(known, Series) and isinstance(value, Series):
             root[key] = Series(known.mark, [*known, *value], [*known.places, *value.places])
         else:
-            notes.complain(place.key, (key,), f"is given twice; first in {root.places[key].key}")
+            notes.complain(place.key, (key,), f"is given twice; first in {root.place_of(key).key}")
 
 
 def _joined(known: Block, more: Block, section: str, notes: Notes) -> Block:
@@ -99,7 +99,7 @@ def _joined(known: Block, more: Block, section: str, notes: Notes) -> Block:
     for key, value in more.items():
         if key in known:
             notes.complain(
-                more.places[key].key, (section, key), f"is given twice; first in {known.places[key].key}"
+                more.place_of(key).key, (section, key), f"is given twice; first in {known.place_of(key).key}"
             )
         else:
             joined.put(key, value, more.places.get(key))

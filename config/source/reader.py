@@ -14,14 +14,10 @@ import yaml
 
 from config.complaint import KeyPath, Mark, Notes
 from config.source.block import Block, Place, Series
+from config.source.bounds import MAX_CHARACTERS, MAX_DEPTH, MAX_KEY, MAX_NODES
+from config.source.quick import NotQuick, read_quickly
 from config.source.scalars import refused_character, resolve
 from config.source.secrets import SecretError, Secrets, inline_secret
-
-MAX_DEPTH: Final = 32
-MAX_NODES: Final = 400_000
-"""Of all files together, aliases counted as often as they are used."""
-MAX_CHARACTERS: Final = 64 * 1024
-MAX_KEY: Final = 300
 
 _RAW_REFUSED: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
 
@@ -41,7 +37,7 @@ def read(text: str, file: str, *, notes: Notes, secrets: Secrets, budget: Budget
     """Return the one document of `text` and whether it holds secrets in the open.
 
     The document is a Block, a Series or a scalar; None where there is none, or where a complaint says why it
-    cannot be read.
+    cannot be read. Where nobody asks for the places of things, it mostly has none.
     """
     match = _RAW_REFUSED.search(text)
     if match is not None:
@@ -49,6 +45,14 @@ def read(text: str, file: str, *, notes: Notes, secrets: Secrets, budget: Budget
         mark = Mark(file, before.count("\n") + 1, match.start() - before.rfind("\n"))
         notes.complain(mark, (), f"character U+{ord(match[0]):04X} has no place in a configuration")
         return None, False
+    if not notes.placed:
+        try:
+            found, open_secrets, values = read_quickly(text, Mark(file), secrets=secrets, most=budget.left)
+        except NotQuick:
+            pass
+        else:
+            budget.left -= values
+            return found, open_secrets
     reader = _Reader(text, file, notes, secrets, budget)
     try:
         return reader.document(), reader.open_secrets

@@ -149,11 +149,16 @@ def _in_url(value: str) -> str:
     return "%3A" + encoded[1:] if encoded.startswith(":") else encoded
 
 
+def secret_key(key: str) -> bool:
+    """Say whether what stands at `key` is a secret by its name."""
+    return _SECRET_KEYS.fullmatch(key) is not None
+
+
 def inline_secret(key: str, text: str) -> str | None:
     """Return the secret that stands openly in `text` (the value of `key`), or None."""
     if "${" in text:
         return None
-    if _SECRET_KEYS.fullmatch(key):
+    if secret_key(key):
         return text or None
     match = _USERINFO.match(text)
     if match is None:

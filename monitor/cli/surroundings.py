@@ -26,11 +26,11 @@ class Surroundings:
     url: str | None
     clock: Clock
 
-    def load(self) -> Config:
-        """Load the configuration whole; raise ConfigError with every complaint."""
+    def load(self, running: Config | None = None) -> Config:
+        """Load the configuration whole, beside one that is running; raise ConfigError with every complaint."""
         import config
 
-        return config.load(self.config, env=os.environ, state_dir=None)
+        return config.load(self.config, env=os.environ, state_dir=None, running=running)
 
     def load_or(self, problem: type[Problem]) -> Config:
         """Load the configuration whole, or raise `problem` with every complaint in its message."""

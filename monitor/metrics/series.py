@@ -74,8 +74,8 @@ class CheckSeries:
 
     async def text(
         self, checks: Mapping[str, Check], plan: Plan, samples: Mapping[str, Sample], form: Format
-    ) -> bytes:
-        """Return every family with its header and all its lines; give way to others in between."""
+    ) -> list[bytes]:
+        """Return every family with its header and all its lines, in pieces; give way to others in between."""
         families: dict[Family, list[bytes]] = {}
         names = [name for name in checks if name in samples]
         for start in range(0, len(names), SLICE):
@@ -94,7 +94,7 @@ class CheckSeries:
         parts: list[bytes] = []
         for family in sorted(families, key=lambda family: family.name):
             parts += (encode(family.header(form)), *families[family])
-        return b"".join(parts)
+        return parts
 
     def _labelled(self, name: str, check: Check, plan: CheckPlan | None) -> str:
         known = self._labels.get(name)

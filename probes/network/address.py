@@ -11,10 +11,17 @@ from urllib.parse import quote, unquote, urlsplit
 
 URL_CHARACTERS: Final = 8192
 _PORTS: Final = {"http": 80, "https": 443}
+_SCHEMES: Final = {scheme: scheme for scheme in _PORTS}  # thousands of URLs share the words
+_MOST: Final = 65535
 _LABEL: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 # Whatever ends in a number is an address to some resolvers (0x7f.1, 2130706433, 127.1) and a name to others.
 _NUMBER: Final = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
 _FORBIDDEN: Final = re.compile(r"[\x00-\x20\x7f\\]")
+# Most URLs: nothing in them has to be quoted, unquoted or refused. The others take the long way.
+_USUAL: Final = re.compile(
+    r"(https?)://([a-z0-9][a-z0-9.-]*)(?::([1-9][0-9]{0,4}))?"
+    r"(/[A-Za-z0-9_.~/%&=+,;:@-]*(?:\?[A-Za-z0-9_.~/%&=+,;:@?-]+)?)?"
+)
 _PATH_SIGNS: Final = "!#$%&'()*+,/:;=?@[]~|^\"<>{}`"
 
 
@@ -47,6 +54,16 @@ def parse_url(text: str) -> Url:
     """Take an http or https URL apart. Raise ValueError that says what is wrong, without repeating the URL."""
     if len(text) > URL_CHARACTERS:
         raise ValueError(f"a URL must not be longer than {URL_CHARACTERS} characters")
+    usual = _USUAL.fullmatch(text)
+    if usual is not None:
+        scheme, host, digits, path = usual.groups()
+        port = _PORTS[scheme] if digits is None else _number(digits)
+        if port <= _MOST:
+            return Url(scheme=_SCHEMES[scheme], host=parse_host(host), port=port, path=path or "/")
+    return _parse_unusual(text)
+
+
+def _parse_unusual(text: str) -> Url:
     if _FORBIDDEN.search(text):
         raise ValueError("a URL must not hold blanks, control characters or backslashes")
     try:
@@ -86,6 +103,9 @@ def without_userinfo(text: str) -> str:
         if "@" in netloc
         else text
     )
+
+
+_number: Final = lru_cache(maxsize=1024)(int)
 
 
 @lru_cache(maxsize=1024)

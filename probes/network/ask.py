@@ -25,15 +25,17 @@ class Ask:
     headers: tuple[tuple[str, str], ...] = field(repr=False)
     body: bytes = field(repr=False)
     closes: bool = True
-    name: str = field(init=False)
-    """What messages call the target."""
     written: bytes = field(init=False, repr=False)
     """The request as it goes over the wire."""
 
     def __post_init__(self) -> None:
         """Work out once what is the same in every run."""
-        object.__setattr__(self, "name", f"{self.url.host}:{self.url.port}")
         object.__setattr__(self, "written", self._write())
+
+    @property
+    def name(self) -> str:
+        """What messages call the target."""
+        return f"{self.url.host}:{self.url.port}"
 
     def _write(self) -> bytes:
         headers = [*self.sent, ("Connection", "close" if self.closes else "keep-alive")]
@@ -44,7 +46,7 @@ class Ask:
     @property
     def sent(self) -> tuple[tuple[str, str], ...]:
         """The headers with the one that names the host, without those that concern the connection and the body."""
-        if any(name.lower() == "host" for name, _ in self.headers):
+        if "host" in map(str.lower, dict(self.headers)):
             return self.headers
         return (("Host", self.url.authority), *self.headers)
 

@@ -7,6 +7,7 @@ import ssl
 from base64 import b64encode
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
+from sys import intern
 from time import perf_counter
 from typing import Any, ClassVar, Final
 
@@ -32,6 +33,8 @@ _HEADERS: Final = 50
 _HOPS: Final = 20
 _EVIDENCE_CHARACTERS: Final = 500
 _ANY_2XX: Final = Expect()  # one for all: there may be thousands of checks
+_OURS: Final = (("User-Agent", "nightbell"), ("Accept", "*/*"), ("Accept-Encoding", "identity"))
+"""Headers of every request that does not say otherwise."""
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 # Ours to say: they follow from the body and from the use of the connection.
 _RESERVED: Final = frozenset({"content-length", "transfer-encoding", "connection", "expect", "upgrade"})
@@ -138,9 +141,10 @@ class Http:
             )
         if self.bearer is not None and not re.fullmatch(r"[\x21-\x7e]{1,8192}", self.bearer):
             raise ValueError("bearer must be a token without blanks")
-        if not _TOKEN.fullmatch(self.method) or self.method.upper() in {"CONNECT", "TRACE"}:
-            raise ValueError(f"method must be a word like GET or POST, not {self.method[:20]!r}")
-        object.__setattr__(self, "method", self.method.upper())
+        if self.method != "GET":
+            if not _TOKEN.fullmatch(self.method) or self.method.upper() in {"CONNECT", "TRACE"}:
+                raise ValueError(f"method must be a word like GET or POST, not {self.method[:20]!r}")
+            object.__setattr__(self, "method", intern(self.method.upper()))
         if len(self.headers) > _HEADERS:
             raise ValueError(f"headers must not be more than {_HEADERS}")
         for name, value in self.headers.items():
@@ -347,12 +351,14 @@ class Http:
         return b"" if self.body is None else self.body.encode("utf-8", "replace")
 
     def _headers(self) -> tuple[tuple[str, str], ...]:
+        if not self.headers and self.bearer is None and self.user is None:
+            return _OURS
         credentials = None
         if self.bearer is not None:
             credentials = f"Bearer {self.bearer}"
         elif self.user is not None:
             credentials = "Basic " + b64encode(f"{self.user}:{self.password or ''}".encode()).decode()
-        ours = {"User-Agent": "nightbell", "Accept": "*/*", "Accept-Encoding": "identity"}
+        ours = dict(_OURS)
         if credentials is not None:
             ours["Authorization"] = credentials
         theirs = {name.lower() for name in self.headers}

@@ -39,9 +39,12 @@ def run(ctx: click.Context, here: Surroundings, *, log_level: str, as_json: bool
     gc.disable()  # what is made while starting stays: to look it over again and again only delays the start
     configure(log_level, as_json=as_json)
 
+    running: Config | None = None
+
     def loader() -> Config:
         """Load the configuration, at the start and for every reload."""
-        loaded = here.load()
+        nonlocal running
+        loaded = running = here.load(running)
         for warning in loaded.warnings:
             log.warning("%s", warning)
         return loaded

@@ -9,6 +9,7 @@ from aiohttp import hdrs, web
 from monitor.metrics.scrape import Scraper
 from monitor.web.api.answers import answer
 from monitor.web.call import Call
+from monitor.web.pieces import Pieces
 
 SCRAPER: Final = web.AppKey("scraper", Scraper)
 
@@ -36,9 +37,9 @@ async def root(_call: Call) -> web.Response:
 async def metrics(call: Call) -> web.Response:
     """Answer a scrape in the format that was asked for."""
     accept = call.request.headers.get(hdrs.ACCEPT, "")
-    content_type, body = await call.request.app[SCRAPER].scrape(call.daemon, accept)
+    content_type, pieces = await call.request.app[SCRAPER].scrape(call.daemon, accept)
     headers = {hdrs.CONTENT_TYPE: content_type, hdrs.VARY: hdrs.ACCEPT, hdrs.CACHE_CONTROL: "no-store"}
-    return web.Response(body=body, headers=headers)
+    return web.Response(body=Pieces(pieces), headers=headers)
 
 
 async def healthz(call: Call) -> web.Response:

@@ -93,7 +93,7 @@ def written(
     )
 
     async def run() -> bytes:
-        return await CheckSeries().text({label: check}, plan, {label: sample}, form)
+        return b"".join(await CheckSeries().text({label: check}, plan, {label: sample}, form))
 
     return asyncio.run(run()) + (b"# EOF\n" if form is Format.OPENMETRICS else b"")
 
@@ -171,10 +171,10 @@ def test_many_checks_give_the_event_loop_its_turn() -> None:
         while not writing.done():
             turns += 1
             await asyncio.sleep(0)
-        text = writing.result()
+        text = b"".join(writing.result())
         assert text.count(b"nightbell_odd_level{") == count
         assert text.count(b"# TYPE nightbell_odd_level") == 1
-        assert await series.text(checks, plan, samples, Format.TEXT) == text
+        assert b"".join(await series.text(checks, plan, samples, Format.TEXT)) == text
 
     asyncio.run(run())
     assert turns >= count // 100

@@ -63,7 +63,8 @@ def within(home: Path, story: Callable[[WebDaemon], Awaitable[None]]) -> None:
 
 async def scrape(daemon: WebDaemon, form: Format = Format.TEXT, scraper: Scraper | None = None) -> Series:
     accept = OPENMETRICS if form is Format.OPENMETRICS else ""
-    content_type, body = await (scraper or Scraper()).scrape(daemon, accept)
+    content_type, pieces = await (scraper or Scraper()).scrape(daemon, accept)
+    body = b"".join(pieces)
     assert content_type == form.value
     assert body.endswith(b"# EOF\n") is (form is Format.OPENMETRICS)
     return read(body, form)
@@ -85,8 +86,8 @@ def test_promtool_finds_nothing_to_complain_of(tmp_path: Path) -> None:
         daemon.vitals.deliveries["log", "accepted", ""] = 3
         daemon.vitals.troubles["store"] = "full"
         await daemon.sample("shop", Outcome.DOWN, phases={"connect": 1.0})
-        _, body = await Scraper().scrape(daemon)
-        assert promtool(body) == []
+        _, pieces = await Scraper().scrape(daemon)
+        assert promtool(b"".join(pieces)) == []
 
     within(tmp_path, story)
 
@@ -97,9 +98,9 @@ def test_of_no_kind_promtool_finds_anything_to_complain_of(tmp_path: Path) -> No
         checks = "".join(f"  a-{name}: {example}\n" for name, example in examples.items())
         async with web_daemon(tmp_path, f"host: off\nchecks:\n{checks}") as daemon:
             await fill(daemon)
-            _, body = await Scraper().scrape(daemon)
+            _, pieces = await Scraper().scrape(daemon)
 
-        assert promtool(body) == []
+        assert promtool(b"".join(pieces)) == []
 
     asyncio.run(story())
 
