@@ -36,7 +36,7 @@ from monitor.selfwatch import SelfWatch
 from monitor.store.errors import StoreError
 from monitor.store.thread import StoreThread
 from monitor.systemd import notify, reloading
-from probes.network.poller import poller
+from probes.network.poller import serve
 from probes.sample import Sample
 
 log = logging.getLogger("nightbell")
@@ -59,7 +59,7 @@ class App:
         self.vitals = Vitals(started_at=clock.now())
         self.executors = Executors()
         self.runner = Runner(self.executors, clock)
-        self.scheduler = Scheduler(self._take_turn, self.vitals, breathe=poller().serve)
+        self.scheduler = Scheduler(self._take_turn, self.vitals, breathe=serve)
         self.crew = Crew(how_many(config.workers), take=self._take, vitals=self.vitals, clock=clock)
         self._beat = in_tasks(self._send_beat)
         self.pipeline = Pipeline(

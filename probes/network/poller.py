@@ -136,6 +136,12 @@ class _Latest:
     poller: Poller
 
 
+def serve() -> None:
+    """Have go on whoever waits on the running loop for what is ready now, where anybody has ever waited."""
+    if _Latest.loop() is asyncio.get_running_loop():
+        _Latest.poller.serve()
+
+
 def poller() -> Poller:
     """Return the running loop's own."""
     loop = asyncio.get_running_loop()

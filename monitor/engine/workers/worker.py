@@ -35,7 +35,7 @@ from monitor.engine.workers.wire import (
     pack_sample,
     read_order,
 )
-from probes.network.poller import poller
+from probes.network.poller import serve
 from probes.sample import Sample
 
 log = logging.getLogger("nightbell.worker")
@@ -70,7 +70,7 @@ class Worker(logging.Handler):
             self._counts,
             first=lambda order: order.wait,
             per_host=per_host,
-            breathe=poller().serve,
+            breathe=serve,
         )
         self._orders: dict[str, Order] = {}
         self._quickest: float | None = None
