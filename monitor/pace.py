@@ -1,0 +1,34 @@
+"""A pace: a few pass at once, and of many those that come close together go together.
+
+Where little happens nobody waits. Where a thousand things happen one by one, ten milliseconds apart, each would have
+a transaction, a claim and a wait for the disk to itself: they wait for company, for a tenth of a second at most.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+GATHER: Final = 0.1
+"""Seconds that one waits for others, at most."""
+CALM: Final = 10
+"""So many within `WINDOW` pass without waiting."""
+WINDOW: Final = 1.0
+
+
+class Pace:
+    """Remembers when the last ones passed. Pure: `now` is any clock in seconds that never steps back."""
+
+    def __init__(self) -> None:
+        """Nothing has passed yet."""
+        self._passed: deque[float] = deque([float("-inf")] * CALM, maxlen=CALM)
+
+    def wait(self, now: float) -> float:
+        """Return for how many seconds the next should wait for others."""
+        if now - self._passed[0] >= WINDOW:
+            return 0.0
+        return max(0.0, self._passed[-1] + GATHER - now)
+
+    def passed(self, now: float) -> None:
+        """Note that one has passed."""
+        self._passed.append(now)
