@@ -13,6 +13,7 @@ from monitor.store import dialect
 from monitor.store.claiming import CLAIM, NEXT_DUE
 from monitor.store.documents import DETAIL_MAX, Row, columns, number, priority, readable
 from monitor.store.page import OutboxStats
+from monitor.store.prepared import Prepared
 from monitor.store.schema import PENDING, SENDING, Utc, outbox, receipts
 
 BEATS_KEPT: Final = timedelta(minutes=10)
@@ -146,8 +147,10 @@ class Outbox:
 
     def __init__(self, name: str) -> None:
         """Prepare what differs between databases."""
-        self._add = dialect.add_missing(outbox, name)
-        self._book = dialect.add_missing(receipts, name).values(late=~sa.exists().where(_ATTEMPT))
+        self._add = Prepared(dialect.add_missing(outbox, name))
+        self._update = Prepared(_UPDATE)
+        self._book = Prepared(dialect.add_missing(receipts, name).values(late=~sa.exists().where(_ATTEMPT)))
+        self._apply = Prepared(_APPLY)
 
     def write(self, connection: sa.Connection, rows: list[Row]) -> int:
         """Write notifications; return how many were left out since their `dedup_key` is there already.
@@ -156,16 +159,16 @@ class Outbox:
         """
         if beats := [row["created_at"] for row in rows if row["kind"] == Kind.HEARTBEAT.value]:
             self._forget_beats(connection, max(beats) - BEATS_KEPT)
-        known = connection.execute(_UPDATE, [_changed(row) for row in rows]).rowcount
+        known = self._update.run(connection, [_changed(row) for row in rows])
         if known == len(rows):
             return 0
-        return len(rows) - known - connection.execute(self._add, rows).rowcount
+        return len(rows) - known - self._add.run(connection, rows)
 
     def book(self, connection: sa.Connection, given: Iterable[Receipt]) -> None:
         """Keep receipts, and apply those of the attempt that is under way; others are marked late."""
         for wave in _waves(given):
-            connection.execute(self._book, [_receipt_row(receipt) for receipt in wave])
-            connection.execute(_APPLY, [_applied(receipt) for receipt in wave])
+            self._book.run(connection, [_receipt_row(receipt) for receipt in wave])
+            self._apply.run(connection, [_applied(receipt) for receipt in wave])
 
     def _forget_beats(self, connection: sa.Connection, before: datetime) -> None:
         gone = connection.execute(_BEATS, {"before": before}).scalars().all()

@@ -262,8 +262,9 @@ def statements(name: str) -> Iterator[sa.sql.Executable]:
     """Everything the store says to a database of that name."""
     box = outbox.Outbox(name)
     writer = Writer(name, box)
-    yield from (claiming.CLAIM, claiming.NEXT_DUE, box._add, box._book, *writer._put.values())
-    yield from (writer._add_entries, writer._add_mentions)
+    yield from (claiming.CLAIM, claiming.NEXT_DUE)
+    prepared = (box._add, box._book, *writer._put.values(), writer._add_entries, writer._add_mentions)
+    yield from (one.statement for one in prepared)
     yield from (vars(outbox)[one] for one in vars(outbox) if isinstance(vars(outbox)[one], sa.sql.Executable))
     yield from (wanted for _, wanted in loading._wanted(NOON))
     yield dialect.upsert(schema.meta, name)
