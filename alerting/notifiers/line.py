@@ -63,6 +63,7 @@ class Wire(asyncio.Protocol):
         self.body = bytearray()
         self.whole = False
         """True once the answer has come to its end."""
+        self._stays = False
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._most = 0
@@ -85,7 +86,7 @@ class Wire(asyncio.Protocol):
         leaves()
         self._parser = httptools.HttpResponseParser(self)
         self.status, self._read, self._most, self._over = 0, 0, most, False
-        self.fields, self.body, self.whole = {}, bytearray(), False
+        self.fields, self.body, self.whole, self._stays = {}, bytearray(), False, False
         if self._transport is not None:
             self._transport.write(request)
         while not self.status:
@@ -100,7 +101,7 @@ class Wire(asyncio.Protocol):
     @property
     def fresh(self) -> bool:
         """True where it may carry another message: as far as can be seen from here, for the other side may close it."""
-        return self.whole and not self._spoilt and self._broken is None and self._parser.should_keep_alive()
+        return self._stays and not self._spoilt and self._broken is None
 
     @property
     def silent(self) -> bool:
@@ -195,7 +196,7 @@ class Wire(asyncio.Protocol):
             return
         self.status = status
         if status in _BODILESS:
-            self.whole = self._over = True
+            self._end()
 
     def on_body(self, data: bytes) -> None:
         """Keep the beginning of the body."""
@@ -204,8 +205,12 @@ class Wire(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """Meet the end of the answer."""
-        if self.status:
-            self.whole = self._over = True
+        if self.status and not self._over:
+            self._end()
+
+    def _end(self) -> None:
+        self.whole = self._over = True
+        self._stays = self._parser.should_keep_alive()  # it knows this only now
 
 
 @dataclass(slots=True, eq=False)
