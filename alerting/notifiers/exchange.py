@@ -79,6 +79,8 @@ class Answer:
     @property
     def told(self) -> dict[str, Any] | None:
         """The body as a JSON object; None where it is none, or not whole."""
+        if not self.content.lstrip().startswith(b"{"):
+            return None
         try:
             found = json.loads(self.content)
         except (ValueError, RecursionError):

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from time import time
 from typing import Any, ClassVar, Final, Literal
 from urllib.parse import quote, urlsplit
@@ -112,10 +113,8 @@ class Webhook:
         self.line.close()
 
     def _target(self, address: str) -> str:
-        from yarl import URL
-
         try:
-            made = str(URL(self.url.replace("{address}", _MARK)))
+            made = _encoded(self.url.replace("{address}", _MARK))
         except ValueError as error:
             raise DeliveryError(
                 f"cannot post to {self.host}: the URL is not valid", reason=Reason.CONFIG, retry=False
@@ -164,6 +163,14 @@ class Webhook:
             reason=Reason.REFUSED,
             retry_after=answer.retry_after,
         )
+
+
+@lru_cache(maxsize=64)
+def _encoded(url: str) -> str:
+    """Return a URL with percent-encoding; raise ValueError for what is none."""
+    from yarl import URL
+
+    return str(URL(url))
 
 
 def _at(path: str, told: dict[str, Any] | None) -> Any:

@@ -9,9 +9,8 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from alerting.notification import Kind, Notification, NotificationState, Reason, Receipt
-from monitor.store import dialect
-from monitor.store.claiming import CLAIM, NEXT_DUE
-from monitor.store.documents import DETAIL_MAX, Row, columns, number, priority, readable
+from monitor.store import claiming, dialect
+from monitor.store.documents import DETAIL_MAX, Row, columns, instant, number, priority, readable
 from monitor.store.page import OutboxStats
 from monitor.store.prepared import Prepared
 from monitor.store.schema import PENDING, SENDING, Utc, outbox, receipts
@@ -151,6 +150,8 @@ class Outbox:
         self._update = Prepared(_UPDATE)
         self._book = Prepared(dialect.add_missing(receipts, name).values(late=~sa.exists().where(_ATTEMPT)))
         self._apply = Prepared(_APPLY)
+        self._claims: dict[int, Prepared] = {}
+        self._next: dict[int, Prepared] = {}
 
     def write(self, connection: sa.Connection, rows: list[Row]) -> int:
         """Write notifications; return how many were left out since their `dedup_key` is there already.
@@ -187,14 +188,11 @@ class Outbox:
         exclude_channels: frozenset[str],
     ) -> list[Notification]:
         """Mark due rows as being sent and return them, most urgent first. One that cannot be read has failed."""
-        asked = {
-            "now": now,
-            "excluded": sorted(exclude_channels),
-            "most": limit,
-            "holder": owner,
-            "until": now + lease,
-        }
-        claimed, spoilt = readable(Notification, connection.execute(CLAIM, asked).all())
+        count = len(exclude_channels)
+        if count not in self._claims:
+            self._claims[count] = Prepared(claiming.claim(count))
+        asked = {"now": now, "most": limit, "holder": owner, "until": now + lease, **_named(exclude_channels)}
+        claimed, spoilt = readable(Notification, self._claims[count].ask(connection, asked))
         if spoilt:
             connection.execute(_SPOILT, [{"key": key} for key in spoilt])
         return sorted(claimed, key=_turn)
@@ -205,8 +203,11 @@ class Outbox:
 
     def next_due(self, connection: sa.Connection, exclude_channels: frozenset[str]) -> datetime | None:
         """Return the earliest `not_before` that waits."""
-        found: datetime | None = connection.execute(NEXT_DUE, {"excluded": sorted(exclude_channels)}).scalar()
-        return found
+        count = len(exclude_channels)
+        if count not in self._next:
+            self._next[count] = Prepared(claiming.next_due(count))
+        [[found]] = self._next[count].ask(connection, _named(exclude_channels))
+        return None if found is None else instant(found)
 
     def interrupted(self, connection: sa.Connection, besides: str = "") -> list[Notification]:
         """Return what is marked as being sent, other than by `besides`."""
@@ -230,6 +231,10 @@ class Outbox:
         """Return all attempts at one notification, oldest first."""
         found = connection.execute(_RECEIPTS.order_by(receipts.c.id), {"key": notification})
         return [_receipt(row) for row in found]
+
+
+def _named(channels: Iterable[str]) -> Row:
+    return {f"excluded_{place}": channel for place, channel in enumerate(sorted(channels))}
 
 
 def _turn(row: Notification) -> tuple[int, datetime, int]:

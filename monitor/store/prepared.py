@@ -15,7 +15,7 @@ Turn = Callable[[Any], Any]
 class Prepared:
     """One statement. SQLAlchemy writes it, for the database at hand; the driver is given it with rows as they are."""
 
-    def __init__(self, statement: sa.Insert | sa.Update) -> None:
+    def __init__(self, statement: sa.Insert | sa.Update | sa.Select[Any]) -> None:
         """Nothing is written before the first rows are there: they tell which columns there are."""
         self.statement = statement
         self.text = ""
@@ -30,6 +30,13 @@ class Prepared:
             self.write(connection.dialect, rows[0])
         counted = {"preserve_rowcount": True}
         return connection.exec_driver_sql(self.text, self.given(rows), execution_options=counted).rowcount
+
+    def ask(self, connection: sa.Connection, row: Row) -> Sequence[sa.Row[Any]]:
+        """Run it once, and return what it answers as the driver gives it."""
+        if not self.text:
+            self.write(connection.dialect, row)
+        [given] = self.given([row])
+        return connection.exec_driver_sql(self.text, given).all()
 
     def write(self, dialect: sa.Dialect, keys: Collection[str]) -> None:
         """Have it written for a database, and for rows with these keys."""
