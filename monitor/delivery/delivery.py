@@ -120,6 +120,8 @@ class Delivery:
 
     async def close(self, grace: float) -> None:
         """Wait up to `grace` seconds for what is being sent; what is left then is taken up at the next start."""
+        if self._soon is not None:
+            self._soon.cancel()
         if self._claiming is not None and not self._claiming.cancel():  # else what it brings is given back
             self._claiming.exception()  # looked at, so that nobody complains
         if self._sending:

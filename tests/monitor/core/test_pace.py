@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.pace import CALM, GATHER, WINDOW, Pace
+from monitor.pace import GATHER, MANY, WINDOW, Pace
 
-GAPS = st.lists(st.floats(0, 2 * WINDOW / CALM), min_size=1, max_size=200)
+GAPS = st.lists(st.floats(0, 2 * WINDOW / MANY), min_size=1, max_size=200)
 
 
 def passes(gaps: list[float]) -> list[tuple[float, float]]:
@@ -24,16 +24,21 @@ def passes(gaps: list[float]) -> list[tuple[float, float]]:
 
 
 def test_a_few_pass_at_once() -> None:
-    assert all(came == went for came, went in passes([0.0] + [WINDOW / CALM / 2] * (CALM - 1)))
+    assert all(came == went for came, went in passes([0.0] + [WINDOW / MANY / 2] * (MANY - 1)))
 
 
 def test_what_comes_slowly_never_waits() -> None:
-    assert all(came == went for came, went in passes([1.01 * WINDOW / CALM] * 100))
+    assert all(came == went for came, went in passes([1.01 * WINDOW / MANY] * 100))
 
 
 def test_after_a_quiet_moment_nobody_waits_again() -> None:
     *_, (came, went) = passes([0.01] * 300 + [2 * WINDOW])
     assert came == went
+
+
+def test_where_it_stays_much_they_go_on_together() -> None:
+    times = [went for _, went in passes([0.01] * 1000)]
+    assert len(times) <= MANY + 10 / GATHER + 1
 
 
 @given(GAPS)
@@ -46,4 +51,4 @@ def test_in_no_second_more_pass_than_the_first_few_and_one_each_tenth(gaps: list
     times = [went for _, went in passes(gaps)]
     for first in times:
         within = sum(first <= one < first + WINDOW for one in times)
-        assert within <= CALM + WINDOW / GATHER + 1
+        assert within <= MANY + WINDOW / GATHER + 1
