@@ -99,12 +99,17 @@ def _ripen(alert: Alert, verdict: Verdict, threshold: Threshold) -> Alert:
         return alert  # waiting for `for` alone: nothing to record
     severity = ripe or max(verdict.breached, key=_rank)
     since = min(alert.since, verdict.at)
-    alert = replace(
-        alert, severity=severity, since=since, breached=breached, failures=failures, **_words(verdict)
+    return replace(
+        alert,
+        state=alert.state if ripe is None else AlertState.FIRING,
+        severity=severity,
+        since=since,
+        breached=breached,
+        failures=failures,
+        fired_at=alert.fired_at if ripe is None else verdict.at,
+        changed_at=alert.changed_at if ripe is None else verdict.at,
+        **_words(verdict),
     )
-    if ripe is None:
-        return alert
-    return replace(alert, state=AlertState.FIRING, fired_at=verdict.at, changed_at=verdict.at)
 
 
 def _last(alert: Alert, verdict: Verdict, threshold: Threshold) -> Alert:

@@ -24,12 +24,14 @@ from alerting.alert import Alert, AlertState
 from alerting.desk import decide
 from alerting.inputs import Input, Received, Refused
 from alerting.judge import Judge
+from alerting.notification import Notification, NotificationState
 from alerting.plan import Plan
 from alerting.state import State
 from alerting.thresholds.threshold import OutcomeThreshold
 from monitor.clock import Clock
 from monitor.daemon import Vitals
 from monitor.landmark import Landmark, reached
+from monitor.pace import Pace
 from monitor.recorder import Asked, Recorder
 from monitor.store.errors import Fault, StoreError
 from monitor.store.thread import StoreThread
@@ -70,6 +72,7 @@ class Pipeline:
         self._judge = Judge()
         self._inputs: deque[Asked] = deque()
         self._arrived = asyncio.Event()
+        self._pace = Pace()
         self._ended = False
 
     async def run(self) -> None:
@@ -107,12 +110,16 @@ class Pipeline:
         self._arrived.set()
 
     async def _next(self) -> list[Asked]:
-        """Wait for inputs; where records wait for the store, not beyond their next try."""
+        """Wait for inputs, where many come for more of them; where records wait for the store, to their next try."""
+        loop = asyncio.get_running_loop()
         if not self._inputs:
             self._arrived.clear()
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._recorder.patience(asyncio.get_running_loop().time())):
+                async with asyncio.timeout(self._recorder.patience(loop.time())):
                     await self._arrived.wait()
+        if len(self._inputs) < BATCH and (gather := self._pace.wait(loop.time())):
+            await asyncio.sleep(gather)
+        self._pace.passed(loop.time())
         return [self._inputs.popleft() for _ in range(min(BATCH, len(self._inputs)))]
 
     def _decide(self, asked: Asked) -> bool:
@@ -156,7 +163,7 @@ class Pipeline:
             except Exception as cause:  # what follows for one must not keep the others from being told
                 log.exception("cannot act on %s", type(asked.given).__name__)
                 asked.refuse(cause)
-        if any(asked.changes for asked in recorded) or self._recorder.holding:
+        if self._recorder.holding or any(_queues(asked) for asked in recorded):
             self._wake_delivery()
 
     def _answer(self, asked: Asked, about: str) -> None:
@@ -171,6 +178,14 @@ class Pipeline:
         check = self.plan.checks.get(alert.key.check)
         thresholds = check.thresholds if check else ()
         return any(isinstance(one, OutcomeThreshold) and one.id == alert.key.threshold for one in thresholds)
+
+
+def _queues(asked: Asked) -> bool:
+    """Tell whether what was decided has anything wait in the outbox: for now, or for later than it did."""
+    return asked.decision is not None and any(
+        isinstance(record, Notification) and record.state is NotificationState.PENDING
+        for record in asked.decision.changes.records
+    )
 
 
 def _ended() -> StoreError:

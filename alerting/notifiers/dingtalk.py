@@ -18,7 +18,8 @@ from alerting.notifiers import chat
 from alerting.notifiers.api import OPTIONS, Accepted, Hidden, Message, Progress
 from alerting.notifiers.chat import AUTH, BUSY, RATE, REFUSED, At, Dialect
 from alerting.notifiers.exchange import Request
-from alerting.notifiers.reach import Trust, ca_complaint
+from alerting.notifiers.line import Line
+from alerting.notifiers.reach import ca_complaint
 
 TEXT_BYTES: Final = 18000
 """The whole request may have 20,000."""
@@ -75,7 +76,7 @@ class DingTalk:
     at: At = ()
     api: str = "https://oapi.dingtalk.com"
     ca: str | None = None
-    trust: Hidden[Trust] = field(default_factory=Trust, init=False, repr=False, compare=False)
+    line: Hidden[Line] = field(default_factory=Line, init=False, repr=False, compare=False)
 
     @property
     def needs_address(self) -> bool:
@@ -103,10 +104,11 @@ class DingTalk:
             secrets=(token, self.secret),
             patience=None,
         )
-        return await chat.tell(request, progress, self.trust, DIALECT)
+        return await chat.tell(request, progress, self.line, DIALECT)
 
     async def close(self) -> None:
-        """Nothing to give up: each send closes its own connection."""
+        """Let go of connections that are kept."""
+        self.line.close()
 
     def _signature(self) -> str:
         if not self.secret:

@@ -1,4 +1,4 @@
-"""One HTTP exchange with a provider: a fresh connection, one request, and the answer within limits.
+"""One HTTP exchange with a provider: one request, and the answer within limits.
 
 Whoever asks says what to send and judges what came back; here is all that can go wrong below HTTP, told in words
 that hold no secret, and whether the provider may have taken the message by then.
@@ -6,13 +6,12 @@ that hold no secret, and whether the provider may have taken the message by then
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import re
-import socket
+import ssl
+from base64 import b64encode
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -20,18 +19,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 from alerting.notification import Reason
 from alerting.notifiers.api import DeliveryError, Progress
-from alerting.notifiers.reach import Trust, cause, hide, resolve, words
+from alerting.notifiers.line import Line, LookUpError, NotHttpError, Place
+from alerting.notifiers.reach import cause, hide, words
 from alerting.notifiers.status import of_status
+from probes.network.http1 import write_request
 
 if TYPE_CHECKING:
-    from types import SimpleNamespace
-
-    import aiohttp
+    from yarl import URL
 
 ANSWER_BYTES: Final = 65536
 ANSWER_SECONDS: Final = 1.0
 """Where the status line is the answer: what follows is evidence and is not waited for any longer than this."""
 RETRY_AFTER_LONGEST: Final = timedelta(days=1)
+_BREAKS: Final = re.compile(r"[\r\n\0]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +79,8 @@ class Answer:
     @property
     def told(self) -> dict[str, Any] | None:
         """The body as a JSON object; None where it is none, or not whole."""
+        if not self.content.lstrip().startswith(b"{"):
+            return None
         try:
             found = json.loads(self.content)
         except (ValueError, RecursionError):
@@ -88,7 +90,7 @@ class Answer:
     @property
     def retry_after(self) -> timedelta | None:
         """How long the provider wants to be left alone: seconds or an HTTP date, at most a day."""
-        wish = self.headers.get("Retry-After", "").strip()
+        wish = self.headers.get("retry-after", "").strip()
         if re.fullmatch(r"[0-9]{1,9}", wish):
             return min(timedelta(seconds=int(wish)), RETRY_AFTER_LONGEST)
         try:
@@ -112,134 +114,96 @@ class Answer:
         )
 
 
-async def exchange(request: Request, progress: Progress, trust: Trust) -> Answer:
+async def exchange(request: Request, progress: Progress, line: Line) -> Answer:
     """Send `request` once and return the answer, whatever its status. Raise DeliveryError.
 
-    The connection is fresh: a kept one that died would leave the message's fate unknown. It leads through the proxy
-    of the environment where one is set (see `egress`). Redirects are not followed. The caller owns the deadline.
+    The connection is fresh, but in a burst (see `line`). It leads through the proxy of the environment where one is
+    set (see `egress`). Redirects are not followed. The caller owns the deadline.
     """
-    import aiohttp
     from yarl import URL
 
     from alerting.notifiers.egress import proxy_for
 
-    async def leaving(_session: object, _trace: SimpleNamespace, _params: object) -> None:
-        progress.sent = True  # the head is composed and leaves together with the first byte of the body
-
-    trace = aiohttp.TraceConfig()
-    trace.on_request_headers_sent.append(leaving)
     try:
         url = URL(request.url, encoded=True)
         proxy = proxy_for(url, os.environ)
-        secure = "https" in (url.scheme, proxy.scheme if proxy is not None else "")
+        if proxy is None:
+            return await _straight(request, url, progress, line)
     except ValueError:
-        raise _invalid(request) from None
-    connector = aiohttp.TCPConnector(
-        ssl=await trust.load(request.ca) if secure else True,
-        resolver=_resolver(),
-        use_dns_cache=False,
-        force_close=True,
+        raise invalid(request) from None
+    from alerting.notifiers.detour import through
+
+    return await through(proxy, url, request, progress, line.trust)
+
+
+async def _straight(request: Request, url: URL, progress: Progress, line: Line) -> Answer:
+    """Exchange without a proxy. Raise DeliveryError, and ValueError for a URL or header that cannot be sent."""
+    place = Place(host=url.raw_host or "", port=url.port or 0, tls=url.scheme == "https", ca=request.ca)
+    keep = line.busy()
+    written = _written(request, url, keep=keep)
+
+    def leaving() -> None:
+        progress.sent = True
+
+    try:
+        wire = await line.wire(place)
+    except LookUpError as error:
+        why = f"cannot look up the name: {cause(error.__cause__ or error)}"
+        raise failure(request, progress, why) from None
+    except OSError as error:
+        reason = Reason.TLS if isinstance(error, ssl.SSLError) else Reason.CONNECT
+        raise failure(request, progress, cause(error), reason) from None
+    try:
+        await wire.ask(written, leaving, ANSWER_BYTES, request.patience)
+    except NotHttpError:
+        raise failure(request, progress, "the answer is not HTTP", Reason.PROTOCOL) from None
+    except ConnectionError:
+        raise failure(request, progress, "connection closed without an answer") from None
+    except OSError as error:
+        raise failure(request, progress, cause(error)) from None
+    finally:
+        line.give_back(wire, place, keep=keep)
+    content = bytes(wire.body[:ANSWER_BYTES])
+    return Answer(request=request, status=wire.status, headers=wire.fields, content=content)
+
+
+def _written(request: Request, url: URL, *, keep: bool) -> bytes:
+    """Return the request as it goes over the wire. Raise ValueError for what no header can hold."""
+    content = request.content or b""
+    own = {name.lower() for name in request.headers}
+    headers = {
+        "Host": url.host_port_subcomponent or "",
+        "Accept": "*/*",
+        "Accept-Encoding": "identity",  # an answer that unpacks to gigabytes stays packed
+        "User-Agent": "Nightbell",
+    }
+    if url.user is not None:
+        if "authorization" in own:
+            raise ValueError("two kinds of authorization")
+        named = f"{url.user}:{url.password or ''}".encode()
+        headers["Authorization"] = f"Basic {b64encode(named).decode()}"
+    headers = {name: value for name, value in headers.items() if name.lower() not in own} | dict(
+        request.headers
     )
-    async with aiohttp.ClientSession(
-        connector=connector,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(),
-        auto_decompress=False,  # an answer that unpacks to gigabytes stays packed
-        trace_configs=[trace],
-    ) as session:
-        try:
-            async with session.request(
-                request.method,
-                url,
-                data=request.content,
-                headers={"User-Agent": "Nightbell", "Accept-Encoding": "identity", **request.headers},
-                allow_redirects=False,
-                proxy=proxy,
-            ) as response:
-                content = await _read(response, request.patience)
-                return Answer(
-                    request=request, status=response.status, headers=response.headers, content=content
-                )
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise _explain(error, request, progress) from None  # the library's words hold the URL
-
-
-async def _read(response: aiohttp.ClientResponse, patience: float | None) -> bytes:
-    """Return the beginning of the body. A body that drips, breaks off or never ends changes nothing."""
-    from aiohttp import ClientError
-
-    answer = bytearray()
-    with suppress(TimeoutError, ClientError, OSError):
-        async with asyncio.timeout(patience):
-            while len(answer) < ANSWER_BYTES and (chunk := await response.content.read(4096)):
-                answer += chunk
-    return bytes(answer[:ANSWER_BYTES])
-
-
-def _explain(error: Exception, request: Request, progress: Progress) -> DeliveryError:
-    import aiohttp
-
-    reason, retry, why = Reason.CONNECT, True, cause(error)
-    match error:
-        case aiohttp.ClientConnectorCertificateError():
-            reason, why = Reason.TLS, cause(error.certificate_error)
-        case aiohttp.ClientConnectorSSLError():
-            reason, why = Reason.TLS, cause(error.__cause__ or error)
-        case aiohttp.ClientConnectorDNSError():
-            why = f"cannot look up the name: {cause(error.os_error)}"
-        case aiohttp.ClientProxyConnectionError():
-            why = f"cannot reach the proxy: {cause(error.os_error)}"
-        case aiohttp.ClientHttpProxyError():
-            why = f"the proxy answers {error.status}"
-            if error.status in (401, 403, 407):
-                reason, retry = Reason.AUTH, False
-        case aiohttp.ClientConnectorError():
-            why = cause(error.os_error)
-        case aiohttp.ServerDisconnectedError() | ConnectionError():
-            why = "connection closed without an answer"
-        case aiohttp.ClientResponseError():
-            reason, why = Reason.PROTOCOL, "the answer is not HTTP"
-        case aiohttp.ClientPayloadError():
-            reason, why = Reason.PROTOCOL, "the answer broke off"
-        case ValueError():  # aiohttp.InvalidURL is one
-            return _invalid(request)
-    return DeliveryError(
-        f"cannot {request.doing}: {why}", reason=reason, retry=retry, ambiguous=progress.sent
+    if content or request.method != "GET":
+        headers["Content-Length"] = str(len(content))
+    if not keep:
+        headers["Connection"] = "close"
+    if any(_BREAKS.search(name + value) for name, value in headers.items()):
+        raise ValueError("a header holds the end of a line")
+    path = url.raw_path_qs
+    return write_request(
+        request.method, path if path.startswith("/") else f"/{path}", headers.items(), content
     )
 
 
-def _invalid(request: Request) -> DeliveryError:
+def failure(request: Request, progress: Progress, why: str, reason: Reason = Reason.CONNECT) -> DeliveryError:
+    """Return the error of an exchange that came to no answer."""
+    return DeliveryError(f"cannot {request.doing}: {why}", reason=reason, ambiguous=progress.sent)
+
+
+def invalid(request: Request) -> DeliveryError:
+    """Return the error of a request that cannot be made."""
     return DeliveryError(
         f"cannot {request.doing}: the URL or a header is not valid", reason=Reason.CONFIG, retry=False
     )
-
-
-def _resolver() -> Any:
-    from aiohttp.abc import AbstractResolver, ResolveResult
-
-    class Aside(AbstractResolver):
-        """Looks names up on a thread of its own instead of the loop's default pool."""
-
-        async def resolve(
-            self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-        ) -> list[ResolveResult]:
-            try:
-                found = await resolve(host, port, family)
-            except UnicodeError as error:
-                raise OSError(None, "not a host name") from error
-            return [
-                ResolveResult(
-                    hostname=host,
-                    host=address[0],
-                    port=port,
-                    family=version,
-                    proto=socket.IPPROTO_TCP,
-                    flags=socket.AI_NUMERICHOST,
-                )
-                for version, address in found
-            ]
-
-        async def close(self) -> None:
-            """Nothing to give up."""
-
-    return Aside()

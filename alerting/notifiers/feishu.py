@@ -18,7 +18,8 @@ from alerting.notifiers import chat
 from alerting.notifiers.api import OPTIONS, Accepted, Hidden, Message, Progress
 from alerting.notifiers.chat import AUTH, RATE, REFUSED, At, Dialect
 from alerting.notifiers.exchange import Request
-from alerting.notifiers.reach import Trust, ca_complaint
+from alerting.notifiers.line import Line
+from alerting.notifiers.reach import ca_complaint
 
 TEXT_BYTES: Final = 18000
 """The whole request may have 20 KB."""
@@ -74,7 +75,7 @@ class Feishu:
     at: At = ()
     api: str | None = None
     ca: str | None = None
-    trust: Hidden[Trust] = field(default_factory=Trust, init=False, repr=False, compare=False)
+    line: Hidden[Line] = field(default_factory=Line, init=False, repr=False, compare=False)
 
     @property
     def needs_address(self) -> bool:
@@ -103,10 +104,11 @@ class Feishu:
             secrets=(token, self.secret),
             patience=None,
         )
-        return await chat.tell(request, progress, self.trust, DIALECT)
+        return await chat.tell(request, progress, self.line, DIALECT)
 
     async def close(self) -> None:
-        """Nothing to give up: each send closes its own connection."""
+        """Let go of connections that are kept."""
+        self.line.close()
 
     def _content(self, message: Message) -> bytes:
         names = chat.called(self.at, message.address)

@@ -11,7 +11,8 @@ from pydantic import ConfigDict
 
 from alerting.notifiers.api import OPTIONS, Accepted, Hidden, Message, Progress
 from alerting.notifiers.exchange import Request, exchange
-from alerting.notifiers.reach import Trust, ca_complaint, url_complaint, words
+from alerting.notifiers.line import Line
+from alerting.notifiers.reach import ca_complaint, url_complaint, words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +29,7 @@ class Heartbeat:
 
     url: str = field(repr=False)
     ca: str | None = None
-    trust: Hidden[Trust] = field(default_factory=Trust, init=False, repr=False, compare=False)
+    line: Hidden[Line] = field(default_factory=Line, init=False, repr=False, compare=False)
 
     @property
     def needs_address(self) -> bool:
@@ -40,7 +41,7 @@ class Heartbeat:
         return url_complaint(self.url) or ca_complaint(self.ca)
 
     async def send(self, message: Message, progress: Progress) -> Accepted:  # noqa: ARG002 - a beat has no words
-        """Ask once over a fresh connection."""
+        """Ask once."""
         parts = urlsplit(self.url)
         request = Request(
             url=self.url,
@@ -49,10 +50,11 @@ class Heartbeat:
             ca=self.ca,
             secrets=(parts.path, parts.query, parts.username, parts.password),
         )
-        answer = await exchange(request, progress, self.trust)
+        answer = await exchange(request, progress, self.line)
         if not answer.well:
             raise answer.refusal()
         return Accepted(detail=words(f"{answer.status} {answer.said}"))
 
     async def close(self) -> None:
-        """Nothing to give up: each beat closes its own connection."""
+        """Let go of connections that are kept."""
+        self.line.close()

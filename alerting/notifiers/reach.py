@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, TypeAlias, TypeVar
 from urllib.parse import quote, unquote, urlsplit
@@ -56,12 +57,17 @@ def hide(text: str, *secrets: str | None) -> str:
 
     Providers repeat what they were sent, and libraries print tokens they find invalid.
     """
+    for piece in _pieces(secrets):
+        text = text.replace(piece, "***")
+    return text
+
+
+@lru_cache(maxsize=64)
+def _pieces(secrets: tuple[str | None, ...]) -> tuple[str, ...]:
+    """Return what is to be hidden, the longest first: the same for each message of a channel."""
     raw = [piece for secret in secrets if secret for piece in _SEAM.split(secret)]
     pieces = {form for piece in raw for form in (piece, unquote(piece), quote(unquote(piece), safe=""))}
-    for piece in sorted(pieces, key=len, reverse=True):
-        if len(piece) >= 4:
-            text = text.replace(piece, "***")
-    return text
+    return tuple(sorted((piece for piece in pieces if len(piece) >= 4), key=len, reverse=True))
 
 
 async def aside(function: Callable[..., T], *args: object) -> T:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from time import time
 from typing import Any, ClassVar, Final, Literal
 from urllib.parse import quote, urlsplit
@@ -19,7 +20,8 @@ from alerting.notification import Reason
 from alerting.notifiers.api import OPTIONS, Accepted, DeliveryError, Hidden, Message, Progress
 from alerting.notifiers.body import body
 from alerting.notifiers.exchange import Answer, Request, exchange
-from alerting.notifiers.reach import Trust, ca_complaint, url_complaint, words
+from alerting.notifiers.line import Line
+from alerting.notifiers.reach import ca_complaint, url_complaint, words
 
 _MARK: Final = "nightbell-address"
 _NO: Final = ("ok", "success")
@@ -60,7 +62,7 @@ class Webhook:
     method: Literal["POST", "PUT"] = "POST"
     success: Mapping[str, bool | int | str] = field(default_factory=dict)
     ca: str | None = None
-    trust: Hidden[Trust] = field(default_factory=Trust, init=False, repr=False, compare=False)
+    line: Hidden[Line] = field(default_factory=Line, init=False, repr=False, compare=False)
 
     @property
     def needs_address(self) -> bool:
@@ -90,7 +92,7 @@ class Webhook:
         return ca_complaint(self.ca)
 
     async def send(self, message: Message, progress: Progress) -> Accepted:
-        """Post once over a fresh connection."""
+        """Post once."""
         content = json.dumps(body(message), ensure_ascii=False).encode("utf-8", "replace")
         parts = urlsplit(self.url)
         request = Request(
@@ -104,16 +106,15 @@ class Webhook:
                 parts.path, parts.query, parts.username, parts.password, self.secret, *self.headers.values(),
             ),
         )  # fmt: skip
-        return self._judge(await exchange(request, progress, self.trust))
+        return self._judge(await exchange(request, progress, self.line))
 
     async def close(self) -> None:
-        """Nothing to give up: each send closes its own connection."""
+        """Let go of connections that are kept."""
+        self.line.close()
 
     def _target(self, address: str) -> str:
-        from yarl import URL
-
         try:
-            made = str(URL(self.url.replace("{address}", _MARK)))
+            made = _encoded(self.url.replace("{address}", _MARK))
         except ValueError as error:
             raise DeliveryError(
                 f"cannot post to {self.host}: the URL is not valid", reason=Reason.CONFIG, retry=False
@@ -162,6 +163,14 @@ class Webhook:
             reason=Reason.REFUSED,
             retry_after=answer.retry_after,
         )
+
+
+@lru_cache(maxsize=64)
+def _encoded(url: str) -> str:
+    """Return a URL with percent-encoding; raise ValueError for what is none."""
+    from yarl import URL
+
+    return str(URL(url))
 
 
 def _at(path: str, told: dict[str, Any] | None) -> Any:

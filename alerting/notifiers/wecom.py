@@ -14,7 +14,8 @@ from alerting.notifiers import chat
 from alerting.notifiers.api import OPTIONS, Accepted, Hidden, Message, Progress
 from alerting.notifiers.chat import AUTH, BUSY, RATE, REFUSED, At, Dialect
 from alerting.notifiers.exchange import Request
-from alerting.notifiers.reach import Trust, ca_complaint
+from alerting.notifiers.line import Line
+from alerting.notifiers.reach import ca_complaint
 
 TEXT_BYTES: Final = 2048
 
@@ -60,7 +61,7 @@ class WeCom:
     at: At = ()
     api: str = "https://qyapi.weixin.qq.com"
     ca: str | None = None
-    trust: Hidden[Trust] = field(default_factory=Trust, init=False, repr=False, compare=False)
+    line: Hidden[Line] = field(default_factory=Line, init=False, repr=False, compare=False)
 
     @property
     def needs_address(self) -> bool:
@@ -99,7 +100,8 @@ class WeCom:
             secrets=(key,),
             patience=None,
         )
-        return await chat.tell(request, progress, self.trust, DIALECT)
+        return await chat.tell(request, progress, self.line, DIALECT)
 
     async def close(self) -> None:
-        """Nothing to give up: each send closes its own connection."""
+        """Let go of connections that are kept."""
+        self.line.close()

@@ -120,6 +120,12 @@ def _duties(rota: Rota, day: date) -> tuple[_Duty, ...]:
     return tuple(duties)
 
 
+@lru_cache(maxsize=512)
+def _near(rota: Rota, today: date) -> tuple[_Duty, ...]:
+    """Return what begins yesterday, today or tomorrow."""
+    return tuple(duty for day in (today - _DAY, today, today + _DAY) for duty in _duties(rota, day))
+
+
 def _turn(shift: Shift, day: date) -> tuple[str, ...]:
     """Return who has the shift that begins on `day`. Days before the anchor count backwards."""
     if shift.turn is Turn.ALL or not shift.people:
@@ -134,12 +140,7 @@ def _present(rota: Rota, at: datetime) -> tuple[tuple[str, ...], tuple[str, ...]
     today = at.astimezone(rota.zone).date()
     # Tomorrow counts too: where the clock goes back across midnight, its shifts have begun while the wall
     # still says today.
-    running = [
-        duty
-        for day in (today - _DAY, today, today + _DAY)
-        for duty in _duties(rota, day)
-        if duty.begins <= at < duty.ends
-    ]
+    running = [duty for duty in _near(rota, today) if duty.begins <= at < duty.ends]
     order = {shift.id: place for place, shift in enumerate(rota.shifts)}
     running.sort(key=lambda duty: order[duty.shift])
     people = dict.fromkeys(person for duty in running for person in duty.people)

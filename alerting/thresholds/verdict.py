@@ -25,7 +25,8 @@ class AlertKey:
 
     def __str__(self) -> str:
         """Write it as `check/threshold` or `check/threshold/part`."""
-        return "/".join(word for word in (self.check, self.threshold, self.part) if word)
+        name = f"{self.check}/{self.threshold}"
+        return f"{name}/{self.part}" if self.part else name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,8 @@ def pick(languages: Sequence[str], known: Sequence[str]) -> str:
 
 def clock_time(at: datetime, zone: ZoneInfo) -> str:
     """Write an instant by the site's wall clock, with the zone's name: `2026-11-22 06:31:20 Asia/Shanghai`."""
-    return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S} {zone.key}"
+    local = at.astimezone(zone).replace(tzinfo=None)
+    return f"{local.isoformat(' ', 'seconds')} {zone.key}"
 
 
 def short_time(at: datetime, zone: ZoneInfo) -> str:

@@ -38,7 +38,11 @@ class Booking:
         before = list(self._waiting)
         outcomes: set[bool | None] = set()
         for start in range(0, len(receipts), PART):
-            outcomes |= set(await asyncio.gather(*map(self._one, receipts[start : start + PART])))
+            part = receipts[start : start + PART]
+            if len(part) == 1:  # as nearly always: it needs no task of its own
+                outcomes.add(await self._one(part[0]))
+            else:
+                outcomes |= set(await asyncio.gather(*map(self._one, part)))
         if outcomes == {True}:  # and with them all that waited before: nothing is recorded out of its order
             for name in marks:
                 self._marks.clear(name)

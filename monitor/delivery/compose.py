@@ -86,9 +86,11 @@ def compose_many(
 
     It goes by the first row. Each incident told of has a link of its own: who acknowledges answers for that one.
     """
+    if len(rows) == 1:
+        return compose(rows[0], plan, key, now, remembered=remembered)
     first = compose(rows[0], plan, key, now)
-    if first is None or len(rows) == 1:
-        return first and compose(rows[0], plan, key, now, remembered=remembered)
+    if first is None:
+        return None
     words = _words(rows[0], plan)
     asks = first.ack_url is not None
     lines = [words["ack"], first.ack_url or "", _code(rows[0], key, words), ""] if asks else []

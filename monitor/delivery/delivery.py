@@ -39,6 +39,8 @@ LEASE_BEYOND: Final = timedelta(seconds=30)
 """A lease outlives the longest deadline by this."""
 LOOK: Final = 10.0
 """Seconds after which the outbox is looked at even if nobody woke us."""
+GATHER: Final = 0.02
+"""Seconds after which what has become free on a full channel is claimed for, where it is less than half of it."""
 TRY_AGAIN: Final = 1.0
 """Seconds between two looks while the store fails."""
 STORE_ANSWERS: Final = 2.0
@@ -71,6 +73,9 @@ class Delivery:
         self._woken = asyncio.Event()
         self._sending: dict[asyncio.Task[None], Leaving] = {}
         self._claiming: asyncio.Task[list[Notification]] | None = None
+        self._short = False
+        """True where more may be due than the last claim had room for."""
+        self._soon: asyncio.TimerHandle | None = None
         self._lost_claim = False
         """True after a claim that failed: it may be on the disk all the same."""
         self._buckets: dict[str, Bucket] = {}
@@ -78,6 +83,9 @@ class Delivery:
 
     def wake(self) -> None:
         """Look at the outbox now."""
+        if self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
         self._woken.set()
 
     def under_way(self) -> frozenset[str]:
@@ -112,6 +120,8 @@ class Delivery:
 
     async def close(self, grace: float) -> None:
         """Wait up to `grace` seconds for what is being sent; what is left then is taken up at the next start."""
+        if self._soon is not None:
+            self._soon.cancel()
         if self._claiming is not None and not self._claiming.cancel():  # else what it brings is given back
             self._claiming.exception()  # looked at, so that nobody complains
         if self._sending:
@@ -132,14 +142,18 @@ class Delivery:
 
         Never more than the channels have room for: what is claimed counts as sent should we die.
         """
+        self._short = True
         if self._failing() and (self._claiming is None or not self._claiming.done()):
             self._begin_remembered()
             return TRY_AGAIN
         now = self._clock.now()
         room = self._room()
+        full = _full(room)
         most = min([CLAIM, *(free for free in room.values() if free > 0)])
         if self._claiming is None:
-            claim = self._store.claim(self.owner, now, self._lease(), most, _full(room))
+            if room and len(full) == len(room):
+                return min(LOOK, max(0.01, self._next_token()))
+            claim = self._store.claim(self.owner, now, self._lease(), most, full)
             self._claiming = asyncio.get_running_loop().create_task(claim, name="claim")
         await asyncio.wait({self._claiming}, timeout=STORE_ANSWERS)
         if not self._claiming.done():  # what it brings is taken up when it comes
@@ -165,6 +179,7 @@ class Delivery:
             return TRY_AGAIN
         if len(rows) >= most:
             return 0
+        self._short = bool(full)
         pause = LOOK if due is None else (due - self._clock.now()).total_seconds()
         return min(LOOK, max(0.01, min(pause, self._next_token())))
 
@@ -270,17 +285,29 @@ class Delivery:
         task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        if not self._sending.pop(task).over:
-            self._woken.set()
+        leaving = self._sending.pop(task)
+        if not leaving.over:
+            self._freed(leaving.channel)
         if not task.cancelled() and (problem := task.exception()) is not None:
             log.error("cannot book a receipt: %s", problem, exc_info=problem)
+
+    def _freed(self, channel: str) -> None:
+        """Claim anew where more waits than there was room for: for half a channel at once, as sends end one by one."""
+        if not self._short:
+            return
+        known = self._world.config.channels.get(channel)
+        busy = sum(one.channel == channel and not one.over for one in self._sending.values())
+        if known is None or 2 * busy <= known.parallel:
+            self.wake()
+        elif self._soon is None:
+            self._soon = asyncio.get_running_loop().call_later(GATHER, self.wake)
 
     async def _deliver(self, leaving: Leaving) -> None:
         receipts = await self._sender.attempt(leaving)
         leaving.over = True
-        self._woken.set()
         if not leaving.tried:
             self._pay(leaving.channel, -1)
+        self._freed(leaving.channel)
         self._tell(leaving.channel, receipts)
         await self._booking.book(receipts, leaving.marks)
         health.shout(self._vitals, self._world.config.plan, self._world.state, self._clock.now())

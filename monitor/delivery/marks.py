@@ -190,7 +190,7 @@ class Marks:
         del self._slots[name]
         if slot.place:
             self._free.append(slot.place)
-            self._pen.do(partial(self._empty, slot.place))
+            self._pen.later(partial(self._empty, slot.place))
 
     def _empty(self, place: int) -> None:
         with suppress(OSError):  # one mark too many only has a message called a repeat

@@ -17,7 +17,7 @@ class Pen:
     def __init__(self, patience: float = PATIENCE) -> None:
         """Nothing is begun before the first work is there."""
         self._patience = patience
-        self._work: SimpleQueue[tuple[Callable[[], None], threading.Event] | None] = SimpleQueue()
+        self._work: SimpleQueue[tuple[Callable[[], None], threading.Event | None] | None] = SimpleQueue()
         self._last: threading.Event | None = None
         self._thread: threading.Thread | None = None
 
@@ -30,11 +30,15 @@ class Pen:
         """Have `work`, which must not raise, done; return False where it has to wait."""
         patience = 0.0 if self.behind else self._patience
         self._last = done = threading.Event()
+        self.later(work, done)
+        return done.wait(patience)
+
+    def later(self, work: Callable[[], None], done: threading.Event | None = None) -> None:
+        """Have `work`, which must not raise, done in its turn; nobody waits for it."""
         self._work.put((work, done))
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="nightbell-marks", daemon=True)
             self._thread.start()
-        return done.wait(patience)
 
     def close(self) -> None:
         """Let the thread end once all is done."""
@@ -48,4 +52,5 @@ class Pen:
             try:
                 work()
             finally:
-                done.set()
+                if done is not None:
+                    done.set()

@@ -49,7 +49,7 @@ class Outcome:
     error: DeliveryError | None = None
     again_at: datetime | None = None
     key: str = ""
-    """The message's."""
+    """The message's, where it was not taken."""
 
     def receipt(self, row: Notification) -> Receipt:
         """Return it as the receipt of one of the rows that left with the message."""
@@ -115,13 +115,15 @@ class Sender:
         if message is None or channel is None:
             return Outcome(at=now, error=DeliveryError("", reason=Reason.NO_ADDRESS, retry=False))
         leaving.tried = True
-        message = replace(message, dedup_key=leaving.key)
+        if message.dedup_key != leaving.key:
+            message = replace(message, dedup_key=leaving.key)
         progress = self._progress(leaving)
         outcome = await self._send(rows[0], channel, message, progress)
         if outcome.error is not None and outcome.error.ambiguous:
             with suppress(DeliveryError):
                 progress.mark()  # until that is on the disk, for a notifier that did not say so
-        outcome = replace(outcome, key=leaving.key)
+        if outcome.error is not None:
+            outcome = replace(outcome, key=leaving.key)
         try:
             reached(Landmark.SEND_DONE, rows[0].kind.value)
         except Exception:  # what is known must be booked all the same

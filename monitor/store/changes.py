@@ -14,6 +14,7 @@ from alerting.state import RECORDS, Changes
 from monitor.store import dialect
 from monitor.store.documents import SHELVES, Row, to_row
 from monitor.store.outbox import Outbox
+from monitor.store.prepared import Prepared
 from monitor.store.schema import mentions
 
 
@@ -58,10 +59,12 @@ class Writer:
         """Notifications left out so far since their `dedup_key` was there already."""
         self._outbox = outbox
         self._put = {
-            kind: dialect.upsert(SHELVES[kind].table, name) for kind in RECORDS if kind is not Notification
+            kind: Prepared(dialect.upsert(SHELVES[kind].table, name))
+            for kind in RECORDS
+            if kind is not Notification
         }
-        self._add_entries = dialect.add_missing(SHELVES[Entry].table, name)
-        self._add_mentions = dialect.add_missing(mentions, name)
+        self._add_entries = Prepared(dialect.add_missing(SHELVES[Entry].table, name))
+        self._add_mentions = Prepared(dialect.add_missing(mentions, name))
 
     def write(self, connection: sa.Connection, batches: Iterable[Batch]) -> int:
         """Write receipts, then records, then the timeline; return how many notifications were there already.
@@ -79,12 +82,12 @@ class Writer:
         self._outbox.book(connection, receipts)
         for kind, statement in self._put.items():
             if kind in rows:
-                connection.execute(statement, list(rows[kind].values()))
+                statement.run(connection, list(rows[kind].values()))
         duplicates = 0
         if Notification in rows:
             duplicates = self._outbox.write(connection, list(rows[Notification].values()))
         if mentioned:
-            connection.execute(self._add_mentions, list(mentioned.values()))
+            self._add_mentions.run(connection, list(mentioned.values()))
         if Entry in rows:
-            connection.execute(self._add_entries, list(rows[Entry].values()))
+            self._add_entries.run(connection, list(rows[Entry].values()))
         return duplicates

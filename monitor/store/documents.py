@@ -210,20 +210,20 @@ def from_row(kind: type[D], row: sa.Row[Any]) -> D:
     if isinstance(record, Notification):
         state = NotificationState(row.state)
         if state is NotificationState.SENDING and record.state is NotificationState.CANCELLED:
-            record = replace(record, attempts=int(row.attempts), not_before=_instant(row.not_before))
+            record = replace(record, attempts=int(row.attempts), not_before=instant(row.not_before))
             return cast("D", record)
         record = replace(
             record,
             state=state,
             attempts=int(row.attempts),
-            not_before=_instant(row.not_before),
+            not_before=instant(row.not_before),
             reason=Reason(row.reason) if row.reason else None,
             detail=str(row.detail),
         )
     return cast("D", record)
 
 
-def _instant(stored: object) -> datetime:
+def instant(stored: object) -> datetime:
     """Read a time as the driver gives it: so one that makes no sense spoils its own row alone."""
     found = stored if isinstance(stored, datetime) else datetime.fromisoformat(str(stored))
     return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)

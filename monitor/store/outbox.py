@@ -9,10 +9,10 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from alerting.notification import Kind, Notification, NotificationState, Reason, Receipt
-from monitor.store import dialect
-from monitor.store.claiming import CLAIM, NEXT_DUE
-from monitor.store.documents import DETAIL_MAX, Row, columns, number, priority, readable
+from monitor.store import claiming, dialect
+from monitor.store.documents import DETAIL_MAX, Row, columns, instant, number, priority, readable
 from monitor.store.page import OutboxStats
+from monitor.store.prepared import Prepared
 from monitor.store.schema import PENDING, SENDING, Utc, outbox, receipts
 
 BEATS_KEPT: Final = timedelta(minutes=10)
@@ -146,8 +146,12 @@ class Outbox:
 
     def __init__(self, name: str) -> None:
         """Prepare what differs between databases."""
-        self._add = dialect.add_missing(outbox, name)
-        self._book = dialect.add_missing(receipts, name).values(late=~sa.exists().where(_ATTEMPT))
+        self._add = Prepared(dialect.add_missing(outbox, name))
+        self._update = Prepared(_UPDATE)
+        self._book = Prepared(dialect.add_missing(receipts, name).values(late=~sa.exists().where(_ATTEMPT)))
+        self._apply = Prepared(_APPLY)
+        self._claims: dict[int, Prepared] = {}
+        self._next: dict[int, Prepared] = {}
 
     def write(self, connection: sa.Connection, rows: list[Row]) -> int:
         """Write notifications; return how many were left out since their `dedup_key` is there already.
@@ -156,16 +160,16 @@ class Outbox:
         """
         if beats := [row["created_at"] for row in rows if row["kind"] == Kind.HEARTBEAT.value]:
             self._forget_beats(connection, max(beats) - BEATS_KEPT)
-        known = connection.execute(_UPDATE, [_changed(row) for row in rows]).rowcount
+        known = self._update.run(connection, [_changed(row) for row in rows])
         if known == len(rows):
             return 0
-        return len(rows) - known - connection.execute(self._add, rows).rowcount
+        return len(rows) - known - self._add.run(connection, rows)
 
     def book(self, connection: sa.Connection, given: Iterable[Receipt]) -> None:
         """Keep receipts, and apply those of the attempt that is under way; others are marked late."""
         for wave in _waves(given):
-            connection.execute(self._book, [_receipt_row(receipt) for receipt in wave])
-            connection.execute(_APPLY, [_applied(receipt) for receipt in wave])
+            self._book.run(connection, [_receipt_row(receipt) for receipt in wave])
+            self._apply.run(connection, [_applied(receipt) for receipt in wave])
 
     def _forget_beats(self, connection: sa.Connection, before: datetime) -> None:
         gone = connection.execute(_BEATS, {"before": before}).scalars().all()
@@ -184,14 +188,11 @@ class Outbox:
         exclude_channels: frozenset[str],
     ) -> list[Notification]:
         """Mark due rows as being sent and return them, most urgent first. One that cannot be read has failed."""
-        asked = {
-            "now": now,
-            "excluded": sorted(exclude_channels),
-            "most": limit,
-            "holder": owner,
-            "until": now + lease,
-        }
-        claimed, spoilt = readable(Notification, connection.execute(CLAIM, asked).all())
+        count = len(exclude_channels)
+        if count not in self._claims:
+            self._claims[count] = Prepared(claiming.claim(count))
+        asked = {"now": now, "most": limit, "holder": owner, "until": now + lease, **_named(exclude_channels)}
+        claimed, spoilt = readable(Notification, self._claims[count].ask(connection, asked))
         if spoilt:
             connection.execute(_SPOILT, [{"key": key} for key in spoilt])
         return sorted(claimed, key=_turn)
@@ -202,8 +203,11 @@ class Outbox:
 
     def next_due(self, connection: sa.Connection, exclude_channels: frozenset[str]) -> datetime | None:
         """Return the earliest `not_before` that waits."""
-        found: datetime | None = connection.execute(NEXT_DUE, {"excluded": sorted(exclude_channels)}).scalar()
-        return found
+        count = len(exclude_channels)
+        if count not in self._next:
+            self._next[count] = Prepared(claiming.next_due(count))
+        [[found]] = self._next[count].ask(connection, _named(exclude_channels))
+        return None if found is None else instant(found)
 
     def interrupted(self, connection: sa.Connection, besides: str = "") -> list[Notification]:
         """Return what is marked as being sent, other than by `besides`."""
@@ -227,6 +231,10 @@ class Outbox:
         """Return all attempts at one notification, oldest first."""
         found = connection.execute(_RECEIPTS.order_by(receipts.c.id), {"key": notification})
         return [_receipt(row) for row in found]
+
+
+def _named(channels: Iterable[str]) -> Row:
+    return {f"excluded_{place}": channel for place, channel in enumerate(sorted(channels))}
 
 
 def _turn(row: Notification) -> tuple[int, datetime, int]:

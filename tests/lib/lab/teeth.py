@@ -60,8 +60,8 @@ BUGS: Final = (
         edits=(
             (
                 "monitor/store/claiming.py",
-                "        state=SENDING,\n        attempts=outbox.c.attempts + 1,",
-                '        state="accepted",\n        attempts=outbox.c.attempts + 1,',
+                "            state=SENDING,\n            attempts=outbox.c.attempts + 1,",
+                '            state="accepted",\n            attempts=outbox.c.attempts + 1,',
             ),
         ),
         case=case("page", "send.begin@page"),

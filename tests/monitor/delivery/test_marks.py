@@ -55,21 +55,28 @@ def test_a_mark_speaks_of_its_attempt_and_those_before(
 
 
 def test_a_cleared_mark_is_gone_and_its_place_is_used_again(tmp_path: Path) -> None:
-    marks = begun(tmp_path)
+    pen = Pen()
+    marks = Marks(tmp_path, pen)
+    marks.begin()
     for number in range(3 * SLOTS):
         marks.mark(f"key-{number}", 1)
         marks.clear(f"key-{number}")
+    pen.do(lambda: None)  # nobody waits for a place to be emptied
     assert found(tmp_path) == Found(whole=True)
 
 
 def test_a_mark_stays_while_another_attempt_of_the_same_message_needs_it(tmp_path: Path) -> None:
-    marks = begun(tmp_path)
+    pen = Pen()
+    marks = Marks(tmp_path, pen)
+    marks.begin()
     marks.mark("key-1", 1)
     marks.mark("key-1", 2)
     marks.clear("key-1")
+    pen.do(lambda: None)
     assert found(tmp_path).may_have_left(sending(1, 2))
     marks.clear("key-1")
     marks.clear("key-1")
+    pen.do(lambda: None)
     assert found(tmp_path).marks == {}
 
 
