@@ -11,7 +11,7 @@ from probes.network.address import parse_host, parse_target
 from probes.network.certificate import CERTIFICATE_METRICS, certificate_values
 from probes.network.connection import Connection, Family, resolve
 from probes.network.families import Families, check_both, over
-from probes.network.pattern import compile_pattern, search
+from probes.network.pattern import Patience, compile_pattern, search
 from probes.network.starttls import StartTls, ask_for_tls
 from probes.network.talk import LINE_BYTES, LINES, Talk, printable
 from probes.network.tls import TlsMinimum, check_files, trust
@@ -170,20 +170,23 @@ class Tcp:
         return Reading(values=values, phases=run.phases)
 
     async def _converse(self, talk: Talk, reading: Reading) -> None:
+        patience = Patience()
         for number, step in enumerate(self.steps, 1):
             if step.expect is None:
                 await talk.send(step.said)
             else:
-                await _await_line(talk, step.expect, number, reading)
+                await _await_line(talk, step.expect, number, reading, patience)
 
 
-async def _await_line(talk: Talk, pattern: str, number: int, reading: Reading) -> None:
+async def _await_line(
+    talk: Talk, pattern: str, number: int, reading: Reading, patience: Patience
+) -> None:
     """Read up to a line that matches; also one that has no end yet, as a prompt has none."""
     passed = bytearray()
     for _ in range(LINES):
         try:
             while b"\n" not in talk.rest and len(talk.rest) < LINE_BYTES:
-                if talk.rest and search(pattern, talk.rest.decode("utf-8", "replace"), "steps"):
+                if talk.rest and search(pattern, talk.rest.decode("utf-8", "replace"), "steps", patience):
                     talk.take()
                     return
                 await talk.more()
@@ -192,7 +195,7 @@ async def _await_line(talk: Talk, pattern: str, number: int, reading: Reading) -
             cause = failure.message.rpartition(": ")[2]
             passed += talk.take()
             break
-        if search(pattern, line.decode("utf-8", "replace"), "steps"):
+        if search(pattern, line.decode("utf-8", "replace"), "steps", patience):
             return
         passed += line[:LINE_BYTES] + b"\n"
     else:
