@@ -162,9 +162,7 @@ class Expect:
             if not search(pattern, answer.header(header.lower()) or "", "header_matches", patience):
                 raise _failed(f"{name} answers with a header {header} that does not match {pattern[:80]!r}")
 
-    def _judge_body(
-        self, answer: Answer, body: bytes, *, whole: bool, name: str, patience: Patience
-    ) -> None:
+    def _judge_body(self, answer: Answer, body: bytes, *, whole: bool, name: str, patience: Patience) -> None:
         if self.min_bytes is not None and len(body) < self.min_bytes:
             raise _failed(
                 f"{name} answers with {len(body)} bytes, fewer than {show(self.min_bytes, Unit.BYTES)}"

@@ -13,7 +13,7 @@ from probes.units import show_seconds
 
 PATTERN_CHARACTERS: Final = 1000
 SEARCH_SECONDS: Final = 0.1
-ALL_SECONDS: Final = 0.25
+ALL_SECONDS: Final = 0.2
 """The same for all searches of one run: a hundred lines that are slow each hold the others up like one."""
 # Without the guard, which only the main thread can have, the text is short instead.
 _UNGUARDED_CHARACTERS: Final = 4096

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
@@ -178,13 +179,12 @@ class Tcp:
                 await _await_line(talk, step.expect, number, reading, patience)
 
 
-async def _await_line(
-    talk: Talk, pattern: str, number: int, reading: Reading, patience: Patience
-) -> None:
+async def _await_line(talk: Talk, pattern: str, number: int, reading: Reading, patience: Patience) -> None:
     """Read up to a line that matches; also one that has no end yet, as a prompt has none."""
     passed = bytearray()
     for _ in range(LINES):
         try:
+            await asyncio.sleep(0)  # what lines have come at once are not searched without a break
             while b"\n" not in talk.rest and len(talk.rest) < LINE_BYTES:
                 if talk.rest and search(pattern, talk.rest.decode("utf-8", "replace"), "steps", patience):
                     talk.take()

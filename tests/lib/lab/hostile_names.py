@@ -42,7 +42,9 @@ def _crowd(asked: Asked) -> Iterable[bytes]:
 
 def _chain(asked: Asked) -> Iterable[bytes]:
     """A hundred aliases, and no end."""
-    return [reply(asked, *(cname(asked.name if n == 0 else f"c{n}.test", f"c{n + 1}.test") for n in range(20)))]
+    return [
+        reply(asked, *(cname(asked.name if n == 0 else f"c{n}.test", f"c{n + 1}.test") for n in range(20)))
+    ]
 
 
 def _pointers(asked: Asked) -> Iterable[bytes]:
@@ -58,7 +60,9 @@ def _pointers(asked: Asked) -> Iterable[bytes]:
 
 def _flood(asked: Asked) -> Iterable[bytes]:
     """A hundred forgeries, each with another number."""
-    return [reply(asked, a(asked.name, "192.0.2.66"), number=(asked.number + n) & 0xFFFF) for n in range(1, 101)]
+    return [
+        reply(asked, a(asked.name, "192.0.2.66"), number=(asked.number + n) & 0xFFFF) for n in range(1, 101)
+    ]
 
 
 BY_NAME: Final[dict[str, Say]] = {

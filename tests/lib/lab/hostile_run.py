@@ -1,6 +1,6 @@
 """All hostile targets at once, for as long as told, against the real daemon in a network of its own.
 
-    unshare -rmn python -m lab.hostile_run HOME SECONDS EVERY DEAD
+    unshare -rmn python -m lab.hostile_run HOME SECONDS EVERY TIMEOUT DEAD
 
 prints one JSON object: what every sample of every check came to, how long the daemon's loop stood still at most, and
 by how much its memory grew. DEAD is how many further checks there are of one host that nobody finds.
@@ -14,7 +14,9 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,7 +40,7 @@ ip route add unreachable 10.77.0.0/16
 
 CONFIG: Final = """
 host: off
-defaults: {{every: {every:g}s, timeout: 1s, retry_every: {every:g}s, group_by: check}}
+defaults: {{every: {every:g}s, timeout: {timeout:g}s, retry_every: {every:g}s, group_by: check}}
 checks:
 {checks}
 """
@@ -79,12 +81,29 @@ class Seen:
                 if len(self.wrong) < 100:
                     self.wrong.append((item["name"], samples[item["at"]], item["message"]))
 
+    def of(self, name: str) -> Mapping[str, str]:
+        """Return the samples of one check, by when they began."""
+        return self._samples[name]
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._samples)
+
     @property
     def count(self) -> int:
         return sum(map(len, self._samples.values()))
 
     def fewest(self, names: Iterable[str]) -> int:
+        """Return how often the one of these was seen that was seen least often."""
         return min(len(self._samples[name]) for name in names)
+
+    def longest_pause(self, names: Iterable[str]) -> float:
+        """Return the longest time from one run of any of these to its next, in seconds."""
+        return max(
+            (after - before).total_seconds()
+            for name in names
+            for before, after in pairwise(map(datetime.fromisoformat, self._samples[name]))
+        )
 
     def outcomes(self) -> dict[str, int]:
         return dict(Counter(one for samples in self._samples.values() for one in samples.values()))
@@ -106,15 +125,6 @@ def figure(text: str, name: str) -> float:
     return float(re.search(rf"^{name} (\S+)$", text, re.MULTILINE)[1])  # type: ignore[index]
 
 
-def late(text: str, bound: str = "1.0") -> int:
-    """Return how many runs began more than a second after they were due."""
-    counts = [
-        float(re.search(rf'^nightbell_run_lateness_seconds_bucket{{le="{re.escape(le)}"}} (\S+)', text, re.MULTILINE)[1])  # type: ignore[index]
-        for le in (bound, "+Inf")
-    ]  # fmt: skip
-    return int(counts[1] - counts[0])
-
-
 def listed(daemon: Nightbell) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     cursor = ""
@@ -126,7 +136,7 @@ def listed(daemon: Nightbell) -> list[dict[str, Any]]:
         cursor = f"&cursor={answer['next']}"
 
 
-def run(home: Path, seconds: float, every: float, many: int) -> dict[str, Any]:
+def run(home: Path, seconds: float, every: float, timeout: float, many: int) -> dict[str, Any]:
     alone(home)
     with served(home / "servers") as ports:
         few = list(targets(str(home / "servers" / "authority.pem")))
@@ -134,7 +144,7 @@ def run(home: Path, seconds: float, every: float, many: int) -> dict[str, Any]:
         names = [one.name for one in few]
         seen = Seen(watched)
         checks = "\n".join(one.check(ports) for one in watched)
-        daemon = Nightbell(home / "daemon", CONFIG.format(every=every, checks=checks))
+        daemon = Nightbell(home / "daemon", CONFIG.format(every=every, timeout=timeout, checks=checks))
         try:
             daemon.start(within=60)
             return measure(daemon, seen, names, seconds, every)
@@ -142,9 +152,7 @@ def run(home: Path, seconds: float, every: float, many: int) -> dict[str, Any]:
             daemon.close()
 
 
-def measure(
-    daemon: Nightbell, seen: Seen, names: list[str], seconds: float, every: float
-) -> dict[str, Any]:
+def measure(daemon: Nightbell, seen: Seen, names: list[str], seconds: float, every: float) -> dict[str, Any]:
     def look() -> bool:
         seen.look(listed(daemon))
         return seen.fewest(names) >= 2
@@ -153,7 +161,7 @@ def measure(
     began = time.monotonic()
     before: dict[str, float] | None = None
     most, lag = 0.0, 0.0
-    with Prober(daemon.internal) as prober:
+    with Prober(daemon.pid, daemon.internal) as prober:
         while (passed := time.monotonic() - began) < seconds:
             look()
             if before is None and passed >= SETTLE * seconds:
@@ -175,7 +183,8 @@ def measure(
         "outcomes": seen.outcomes(),
         "answers": answers,
         "lag": lag,
-        "late": late(metrics),
+        "pause": seen.longest_pause(names),
+        "fewest_dead": min((len(seen.of(name)) for name in seen.names if name not in names), default=0),
         "pss_before": before["pss"],
         "pss_grown": after["pss"] - before["pss"],
         "private_grown": after["private"] - before["private"],
@@ -185,10 +194,9 @@ def measure(
         "skipped": figure(metrics, "nightbell_runs_skipped_total"),
     }
     told["exit"] = daemon.stop()
-    told["complaints"] = [line for line in daemon.text().splitlines() if "Traceback" in line][:10]
     return told
 
 
 if __name__ == "__main__":
     Path(sys.argv[1]).mkdir(parents=True, exist_ok=True)
-    print(json.dumps(run(Path(sys.argv[1]), *map(float, sys.argv[2:4]), int(sys.argv[4]))))
+    print(json.dumps(run(Path(sys.argv[1]), *map(float, sys.argv[2:5]), int(sys.argv[5]))))

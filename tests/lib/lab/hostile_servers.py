@@ -43,7 +43,6 @@ async def udp_alone() -> AsyncIterator[int]:
 @contextlib.asynccontextmanager
 async def all_ports(folder: Path) -> AsyncIterator[dict[str, int]]:
     """Serve all."""
-    folder.mkdir(parents=True, exist_ok=True)
     async with contextlib.AsyncExitStack() as stack:
         found = await stack.enter_async_context(ports())
         found |= await stack.enter_async_context(tls_ports(Authority(folder), folder))
@@ -58,6 +57,7 @@ async def all_ports(folder: Path) -> AsyncIterator[dict[str, int]]:
 @contextlib.contextmanager
 def served(folder: Path) -> Iterator[dict[str, int]]:
     """Serve all in a process of its own while the block lasts, and give the ports."""
+    folder.mkdir(parents=True, exist_ok=True)
     process = subprocess.Popen(
         [sys.executable, "-m", "lab.hostile_servers", str(folder)],
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},

@@ -1,8 +1,8 @@
 """What is watched in the hostile world, and what has to come of it every single time.
 
 Each target is its check's options and its outcome: `up`, or the error classes of which one must be given for `down`
-(several only where it is the kernel's race which of them is true). A path alone is asked of the hostile web server. Numbers of ports are
-filled in by name, from `lab.hostile_servers`.
+(several only where it is a race which of them is true). A path alone is asked of the hostile web server. Numbers of
+ports are filled in by name, from `lab.hostile_servers`.
 """
 
 from __future__ import annotations
@@ -213,11 +213,11 @@ GROUPS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "shakes hands badly": {
         **{name: (_tls(name), "tls") for name in (
             "expired", "not-yet-valid", "wrong-name", "unknown-authority", "self-signed", "star", "country",
-            "nul-in-name", "common-name-only", "address-as-name", "weak-key", "weakest-key", "weak-digest", "chain-of-200-kb",
-            "only-tls-1.0", "weak-ciphers", "resets-handshake", "refuses", "internal-error", "knows-no-such-name",
-            "no-such-protocol", "farewell-at-once", "warns-for-ever", "empty-records", "record-too-long",
-            "no-certificate", "endless-certificate", "asks-anew", "greets-for-ever", "another-cipher", "version-3",
-            "encrypted-rubbish",
+            "nul-in-name", "common-name-only", "address-as-name", "weak-key", "weakest-key", "weak-digest",
+            "chain-of-200-kb", "only-tls-1.0", "weak-ciphers", "resets-handshake", "refuses", "internal-error",
+            "knows-no-such-name", "no-such-protocol", "farewell-at-once", "warns-for-ever", "empty-records",
+            "record-too-long", "no-certificate", "endless-certificate", "asks-anew", "greets-for-ever",
+            "another-cipher", "version-3", "encrypted-rubbish",
         )},
         **{f"{name}-https": (_https(name), "tls") for name in (
             "expired", "wrong-name", "unknown-authority", "self-signed", "only-tls-1.0", "refuses", "no-certificate",
@@ -293,6 +293,6 @@ def dead(count: int) -> Iterator[Target]:
     for number in range(count):
         yield Target(
             name=f"zz-dead-{number:04}",
-            options=f"tcp, target: '10.66.0.99:{number + 1}'",
+            options=f"tcp, target: '10.66.0.99:{number + 1}', timeout: 1100ms",
             expected=frozenset({"timeout"}),
         )

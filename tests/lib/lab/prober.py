@@ -1,9 +1,9 @@
 """How long a daemon's loop stands still, seen from outside: a process of its own asks /readyz all the time.
 
-    with Prober(port) as prober: …; prober.told()
+    with Prober(daemon.pid, daemon.internal) as prober: …; prober.told()
 
-An answer takes as long as the loop is kept from giving it. What the prober itself came too late by, because the
-machine gave it no time, is told beside it: the daemon on the same machine may have fared alike.
+An answer takes as long as the loop is kept from giving it. Whether by its own work or because the machine had other
+things to do, the kernel tells: for how long the daemon's main thread stood in the queue for a processor meanwhile.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ Told = dict[str, float | list[tuple[float, float]]]
 class Prober:
     """Asks from the start of the block on."""
 
-    def __init__(self, port: int) -> None:
-        self._port = port
+    def __init__(self, pid: int, port: int) -> None:
+        self._words = str(pid), str(port)
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "lab.prober", str(self._port)],
+            [sys.executable, "-m", "lab.prober", *self._words],
             env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         return self
 
     def told(self) -> Told:
-        """End, and return figures in seconds: `median` and `longest` answer, `worst` with their times, `asked`, and
-        by how much the prober itself was `late` at most.
+        """End, and return figures in seconds: the `median` and the `longest` answer, the longest without the queue for
+        a processor (`own`), the `worst` of these with what was waited in the queue, and how many were `asked`.
         """
         assert self._process is not None
         told: Told = json.loads(self._process.communicate(timeout=30)[0])
@@ -58,32 +58,36 @@ class Prober:
         self._process.wait(10)
 
 
-def ask(port: int) -> Told:
+def queued(pid: int) -> float:
+    """Return how long the main thread of a process has stood in the queue for a processor, in seconds."""
+    return int(Path(f"/proc/{pid}/task/{pid}/schedstat").read_text("ascii").split()[1]) / 1e9
+
+
+def ask(pid: int, port: int) -> Told:
     """Ask until the input ends."""
     took: list[tuple[float, float]] = []
-    late, due = 0.0, time.monotonic()
+    due = time.monotonic()
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    while True:
-        if select.select([sys.stdin], [], [], max(0.0, due - time.monotonic()))[0]:
-            break
-        began = time.monotonic()
-        late = max(late, began - due)
+    while not select.select([sys.stdin], [], [], max(0.0, due - time.monotonic()))[0]:
+        before, began = queued(pid), time.monotonic()
         connection.request("GET", "/readyz")
         answer = connection.getresponse()
         answer.read()
         assert answer.status == 200, answer.status
         ended = time.monotonic()
-        took.append((ended - began, time.time()))
+        waited = queued(pid) - before
+        took.append((ended - began - waited, waited))
         due = max(due + EVERY, ended)
+    whole = sorted(map(sum, took))
     took.sort(reverse=True)
     return {
         "asked": len(took),
-        "median": took[len(took) // 2][0],
-        "longest": took[0][0],
-        "late": late,
+        "median": whole[len(whole) // 2],
+        "longest": whole[-1],
+        "own": took[0][0],
         "worst": took[:WORST],
     }
 
 
 if __name__ == "__main__":
-    print(json.dumps(ask(int(sys.argv[1]))))
+    print(json.dumps(ask(*map(int, sys.argv[1:]))))
