@@ -53,6 +53,7 @@ def test_hostile_targets_get_their_outcome_every_time_and_cost_the_daemon_little
     seconds, every, timeout, dead = (600.0, 5.0, 3.0, 1000) if nightly else (5.0, 3.0, 2.5, 20)
     told = hostile_run(tmp_path, seconds, every, timeout, dead)
     answers = told["answers"]
+    print(json.dumps(told))
     figures.record(
         f"{told['targets']} hostile targets at once for {seconds:g} s",
         n=told["samples"],
@@ -64,6 +65,8 @@ def test_hostile_targets_get_their_outcome_every_time_and_cost_the_daemon_little
         most_pss_grown_mb=round(told["pss_grown"] / 1e6, 1),
         most_private_grown_mb=round(told["private_grown"] / 1e6, 1),
         pss_mb=round(told["pss_before"] / 1e6, 1),
+        largest_lag_ms=round(told["lag"] * 1000),
+        scrapes_unanswered=told["unanswered"],
     )
     assert told["wrong"] == []
     assert told["exit"] == 0

@@ -122,7 +122,9 @@ def memory(pid: int) -> dict[str, float]:
 
 def figure(text: str, name: str) -> float:
     """Return a figure out of the metrics."""
-    return float(re.search(rf"^{name} (\S+)$", text, re.MULTILINE)[1])  # type: ignore[index]
+    found = re.search(rf"^{name} (\S+)$", text, re.MULTILINE)
+    assert found is not None, f"no {name} in {len(text)} characters: {text[:200]!r} … {text[-200:]!r}"
+    return float(found[1])
 
 
 def listed(daemon: Nightbell) -> list[dict[str, Any]]:
@@ -160,29 +162,33 @@ def measure(daemon: Nightbell, seen: Seen, names: list[str], seconds: float, eve
     until(look, within=60 + 4 * every, why="every check ran twice", look_every=every / 5)
     began = time.monotonic()
     before: dict[str, float] | None = None
-    most, lag = 0.0, 0.0
+    most, lag, unanswered = 0.0, 0.0, 0
     with Prober(daemon.pid, daemon.internal) as prober:
         while (passed := time.monotonic() - began) < seconds:
             look()
             if before is None and passed >= SETTLE * seconds:
                 before = memory(daemon.pid)
             most = max(most, memory(daemon.pid)["private"])
-            lag = max(lag, figure(daemon.get("/metrics")[1], "nightbell_loop_lag_seconds"))
+            status, metrics = daemon.get("/metrics")
+            unanswered += status != 200
+            lag = max(lag, figure(metrics, "nightbell_loop_lag_seconds") if status == 200 else 0.0)
             time.sleep(every / 5)
         answers = prober.told()
-    after, metrics = memory(daemon.pid), daemon.get("/metrics")[1]
+    after = memory(daemon.pid)
     look()
+    metrics = daemon.get("/metrics")[1]
     assert before is not None
     told = {
         "targets": len(names),
         "samples": seen.count,
-        "runs": figure(daemon.get("/metrics")[1], "nightbell_runs_total"),
+        "runs": figure(metrics, "nightbell_runs_total"),
         "fewest": seen.fewest(names),
         "wrongs": seen.wrongs,
         "wrong": seen.wrong,
         "outcomes": seen.outcomes(),
         "answers": answers,
         "lag": lag,
+        "unanswered": unanswered,
         "pause": seen.longest_pause(names),
         "fewest_dead": min((len(seen.of(name)) for name in seen.names if name not in names), default=0),
         "pss_before": before["pss"],
@@ -192,6 +198,7 @@ def measure(daemon: Nightbell, seen: Seen, names: list[str], seconds: float, eve
         "cpu": figure(metrics, "process_cpu_seconds_total"),
         "descriptors": figure(metrics, "process_open_fds"),
         "skipped": figure(metrics, "nightbell_runs_skipped_total"),
+        "metrics": len(metrics),
     }
     told["exit"] = daemon.stop()
     return told
