@@ -90,10 +90,14 @@ class Scheduler(Generic[T]):
     Times are the event loop's. The next run is due one interval after the last was *due*, so nothing drifts.
     """
 
-    def __init__(self, start: Start[T], vitals: Vitals) -> None:
-        """Nothing runs before `run` is awaited."""
+    def __init__(
+        self, start: Start[T], vitals: Vitals, *, room: int = IN_FLIGHT, per_host: int = PER_HOST
+    ) -> None:
+        """Nothing runs before `run` is awaited. `room` is for runs under way at once, `per_host` of it for one host."""
         self._start = start
         self._vitals = vitals
+        self._room = room
+        self._per_host = per_host
         self._jobs: dict[str, _Job[T]] = {}
         self._heap: list[tuple[float, int, _Job[T]]] = []
         self._number = 0
@@ -158,7 +162,7 @@ class Scheduler(Generic[T]):
 
     def _arm(self) -> None:
         """Have the one timer wake us when something is due and there is room for it."""
-        if not self._open or not self._heap or len(self._under_way) >= IN_FLIGHT:
+        if not self._open or not self._heap or len(self._under_way) >= self._room:
             return
         wakes = max(self._heap[0][0], self._rested)
         if self._timer is not None:
@@ -172,7 +176,7 @@ class Scheduler(Generic[T]):
         self._timer = None
         now = self._loop.time()
         self._rested = now + self._quantum
-        while self._heap and self._heap[0][0] <= now and len(self._under_way) < IN_FLIGHT:
+        while self._heap and self._heap[0][0] <= now and len(self._under_way) < self._room:
             due, number, job = heapq.heappop(self._heap)
             if job.number != number or self._jobs.get(job.turn.name) is not job:
                 continue  # brought forward, or no longer watched
@@ -184,7 +188,7 @@ class Scheduler(Generic[T]):
                 continue
             job.busy = True
             host = job.turn.host
-            if host is not None and self._at_host[host] >= PER_HOST:
+            if host is not None and self._at_host[host] >= self._per_host:
                 self._waiting.setdefault(host, deque()).append((due, job))
             else:
                 self._begin(job, host, now - due)
@@ -206,7 +210,7 @@ class Scheduler(Generic[T]):
                 job.run = run
 
     def _over(self, job: _Job[T], host: str | None) -> None:
-        full = len(self._under_way) >= IN_FLIGHT
+        full = len(self._under_way) >= self._room
         job.busy, job.run = False, None
         self._under_way.discard(job)
         if host is not None:

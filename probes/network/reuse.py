@@ -14,6 +14,7 @@ from weakref import ReferenceType, finalize, ref
 
 from probes.network.connection import Address, Connection
 from probes.network.http1 import Answer
+from probes.network.spare import SPARE
 
 IDLE_SECONDS: Final = 60.0
 """For so long an unused connection is kept: about as long as most servers do."""
@@ -37,7 +38,8 @@ class Kept:
         self.origin = origin
         self.address = address
         # Holds the connection too: were both garbage at once, the socket might go first, unknown to the poller.
-        self._close = finalize(self, connection.close)
+        SPARE.kept += 1
+        self._close = finalize(self, _let_go, connection)
         # Neither the loop nor the poller may hold on to this: it has to go with the check's memory.
         this = ref(self)
         self._timer = asyncio.get_running_loop().call_later(IDLE_SECONDS, _expire, this)
@@ -53,7 +55,8 @@ class Kept:
         """Return the connection, to be used and closed by whoever takes it; None when it has ended."""
         connection, self._connection = self._connection, None
         self._timer.cancel()
-        self._close.detach()
+        if self._close.detach() is not None:
+            SPARE.kept -= 1
         if connection is None:
             return None
         connection.when_stirred(None)
@@ -99,7 +102,9 @@ class Lease:
             self.connection.close()
 
     def leave(self, memory: dict[str, Any], slot: str) -> None:
-        """Keep it in the check's memory."""
+        """Keep it in the check's memory, where there is room for one more."""
+        if SPARE.kept >= SPARE.connections:
+            return
         self._left = True
         memory[slot] = Kept(self.connection, self.origin, self.address)
 
@@ -117,6 +122,11 @@ def persists(answer: Answer, method: str) -> bool:
         or answer.header("content-length") is not None
         or (answer.header("transfer-encoding") or "").lower().endswith("chunked")
     )
+
+
+def _let_go(connection: Connection) -> None:
+    SPARE.kept -= 1
+    connection.close()
 
 
 def _expire(this: ReferenceType[Kept]) -> None:
