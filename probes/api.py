@@ -151,6 +151,18 @@ class Probe(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Misfit:
+    """An option that the deadline of a check makes useless, in words; `fatal` where the check could never be up.
+
+    A kind with times among its options returns it from a method `misfit(timeout)`, None where all is well.
+    """
+
+    option: str
+    words: str
+    fatal: bool = False
+
+
 def no_url(kind: str, _url: str) -> dict[str, object]:
     """Refuse: the answer of `from_url` in a kind without schemes."""
     raise ValueError(f"no URL stands for probe {kind}")
