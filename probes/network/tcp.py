@@ -23,6 +23,8 @@ ANSWER_BYTES: Final = 4096
 ANSWER_LINES: Final = 100
 _SEND_BYTES: Final = 4096
 _STEPS: Final = 50
+_SLICE_SECONDS: Final = 0.005
+"""Others have their turn when searching has taken so long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,10 +183,14 @@ class Tcp:
 
 async def _await_line(talk: Talk, pattern: str, number: int, reading: Reading, patience: Patience) -> None:
     """Read up to a line that matches; also one that has no end yet, as a prompt has none."""
-    passed = bytearray()
+    passed, before = bytearray(), patience.left
     for _ in range(LINES):
         try:
-            await asyncio.sleep(0)  # what lines have come at once are not searched without a break
+            if (
+                before - patience.left > _SLICE_SECONDS
+            ):  # lines that have come at once are not all searched at once
+                before = patience.left
+                await asyncio.sleep(0)
             while b"\n" not in talk.rest and len(talk.rest) < LINE_BYTES:
                 if talk.rest and search(pattern, talk.rest.decode("utf-8", "replace"), "steps", patience):
                     talk.take()

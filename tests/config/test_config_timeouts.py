@@ -1,4 +1,4 @@
-"""Options of a probe that do not go with the deadline of its check: an error where it could never be up, else a word."""
+"""Options that do not go with the deadline of their check: an error where it could never be up, else a warning."""
 
 from __future__ import annotations
 

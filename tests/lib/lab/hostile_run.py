@@ -47,6 +47,8 @@ checks:
 
 SETTLE: Final = 0.05
 """Share of the time after which memory is measured for the first time, but not before all have run twice."""
+COURSE: Final = 20
+"""So often the memory is written down on the way."""
 
 
 def alone(home: Path) -> None:
@@ -163,12 +165,16 @@ def measure(daemon: Nightbell, seen: Seen, names: list[str], seconds: float, eve
     began = time.monotonic()
     before: dict[str, float] | None = None
     most, lag, unanswered = 0.0, 0.0, 0
+    course: list[float] = []
     with Prober(daemon.pid, daemon.internal) as prober:
         while (passed := time.monotonic() - began) < seconds:
             look()
             if before is None and passed >= SETTLE * seconds:
                 before = memory(daemon.pid)
-            most = max(most, memory(daemon.pid)["private"])
+            held = memory(daemon.pid)
+            most = max(most, held["private"])
+            if passed >= len(course) * seconds / COURSE:
+                course.append(round(held["private"] / 1e6, 1))
             status, metrics = daemon.get("/metrics")
             unanswered += status != 200
             lag = max(lag, figure(metrics, "nightbell_loop_lag_seconds") if status == 200 else 0.0)
@@ -194,6 +200,7 @@ def measure(daemon: Nightbell, seen: Seen, names: list[str], seconds: float, eve
         "pss_before": before["pss"],
         "pss_grown": after["pss"] - before["pss"],
         "private_grown": after["private"] - before["private"],
+        "course_mb": course,
         "private_most_grown": most - before["private"],
         "cpu": figure(metrics, "process_cpu_seconds_total"),
         "descriptors": figure(metrics, "process_open_fds"),

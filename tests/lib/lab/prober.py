@@ -3,7 +3,8 @@
     with Prober(daemon.pid, daemon.internal) as prober: …; prober.told()
 
 An answer takes as long as the loop is kept from giving it. Whether by its own work or because the machine had other
-things to do, the kernel tells: for how long the daemon's main thread stood in the queue for a processor meanwhile.
+things to do, the kernel tells: for how long the daemon's main thread, and the prober, stood in the queue for a
+processor meanwhile.
 """
 
 from __future__ import annotations
@@ -66,19 +67,21 @@ def queued(pid: int) -> float:
 def ask(pid: int, port: int) -> Told:
     """Ask until the input ends."""
     took: list[tuple[float, float]] = []
-    due = time.monotonic()
+    all_of_it: list[float] = []
+    due, own = time.monotonic(), os.getpid()
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     while not select.select([sys.stdin], [], [], max(0.0, due - time.monotonic()))[0]:
-        before, began = queued(pid), time.monotonic()
+        before, began = queued(pid) + queued(own), time.monotonic()
         connection.request("GET", "/readyz")
         answer = connection.getresponse()
         answer.read()
         assert answer.status == 200, answer.status
         ended = time.monotonic()
-        waited = queued(pid) - before
-        took.append((ended - began - waited, waited))
+        waited = queued(pid) + queued(own) - before
+        all_of_it.append(ended - began)
+        took.append((max(ended - began - waited, 0.0), waited))
         due = max(due + EVERY, ended)
-    whole = sorted(map(sum, took))
+    whole = sorted(all_of_it)
     took.sort(reverse=True)
     return {
         "asked": len(took),
