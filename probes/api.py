@@ -92,6 +92,8 @@ class Run:
     _lines: list[tuple[float, str, tuple[object, ...]]] = field(default_factory=list)
     phases: dict[str, float] = field(default_factory=dict)
     started: float = field(default_factory=perf_counter)
+    way: str = ""
+    """Which of several ways is being tried, like "over IPv6": said where the deadline comes meanwhile."""
     _phase: str | None = None
     _since: float = 0.0
 
