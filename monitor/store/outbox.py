@@ -191,7 +191,8 @@ class Outbox:
             "holder": owner,
             "until": now + lease,
         }
-        claimed, spoilt = readable(Notification, connection.execute(CLAIM, asked).all())
+        # Row by row: a bundle of thousands is not held twice.
+        claimed, spoilt = readable(Notification, connection.execute(CLAIM, asked))
         if spoilt:
             connection.execute(_SPOILT, [{"key": key} for key in spoilt])
         return sorted(claimed, key=_turn)
