@@ -13,12 +13,26 @@ from config.model import HEARTBEAT
 from config.schema.decode import known_keys
 from config.schema.staff import ShiftKeys
 from config.source.block import Series, locate
+from probes.api import Misfit
 
 
 def check_consistency(document: Document, notes: Notes) -> None:
     """Complain of what contradicts itself."""
-    for check in (_rotas, _escalations, _channels, _dependencies, _terms, _reserved, _listen):
+    for check in (_timeouts, _rotas, _escalations, _channels, _dependencies, _terms, _reserved, _listen):
         check(document, notes)
+
+
+def _timeouts(document: Document, notes: Notes) -> None:
+    for name, entry in document.checks.items():
+        ask = getattr(entry.probe, "misfit", None)  # kinds without times among their options have none
+        misfit: Misfit | None = ask(entry.keys.timeout or document.defaults.timeout) if ask else None
+        if misfit is None:
+            continue
+        if misfit.fatal:
+            at, shown = locate(document.root, ("checks", name, *misfit.option.split(".")))
+            notes.complain(at, shown, misfit.words, "raise `timeout`, or send fewer, or sooner")
+        else:
+            notes.warn(f"`checks.{name}.{misfit.option}` {misfit.words}")
 
 
 def _rotas(document: Document, notes: Notes) -> None:

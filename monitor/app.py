@@ -22,6 +22,7 @@ from monitor.clock import Clock
 from monitor.daemon import Vitals
 from monitor.delivery.delivery import Delivery
 from monitor.delivery.takeover import TakeOver
+from monitor.descriptors import ALL, Shares
 from monitor.engine.history import Track
 from monitor.engine.runner import Executors, Runner
 from monitor.engine.scheduler import Cancellable, Memory, Scheduler, in_tasks
@@ -45,8 +46,17 @@ log = logging.getLogger("nightbell")
 class App:
     """The running daemon: what is shared between its parts, and the verbs the surfaces use."""
 
-    def __init__(self, config: Config, state: State, store: StoreThread, clock: Clock, key: bytes) -> None:
-        """Wire the parts; nothing runs yet."""
+    def __init__(
+        self,
+        config: Config,
+        state: State,
+        store: StoreThread,
+        clock: Clock,
+        key: bytes,
+        *,
+        shares: Shares = ALL,
+    ) -> None:
+        """Wire the parts; nothing runs yet. `shares` bounds what probes may take of the process's descriptors."""
         self.config = config
         self.state = state
         self.store = store
@@ -59,8 +69,12 @@ class App:
         self.vitals = Vitals(started_at=clock.now())
         self.executors = Executors()
         self.runner = Runner(self.executors, clock)
-        self.scheduler = Scheduler(self._take_turn, self.vitals, breathe=serve)
-        self.crew = Crew(how_many(config.workers), take=self._take, vitals=self.vitals, clock=clock)
+        self.scheduler = Scheduler(
+            self._take_turn, self.vitals, room=shares.runs, per_host=shares.per_host, breathe=serve
+        )
+        self.crew = Crew(
+            how_many(config.workers), take=self._take, vitals=self.vitals, clock=clock, shares=shares
+        )
         self._beat = in_tasks(self._send_beat)
         self.pipeline = Pipeline(
             state=state,

@@ -6,33 +6,34 @@ import asyncio
 import gc
 import logging
 import os
-import resource
 import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from alerting.state import Changes, Proof, State
 from config.model import Config
+from monitor import descriptors
 from monitor.app import App
 from monitor.clock import Clock, SystemClock
 from monitor.daemon import Vitals
+from monitor.descriptors import Shares
 from monitor.engine.loop import loop_factory
 from monitor.keys import Secrets
 from monitor.memory import give_back
 from monitor.store.errors import StoreError
 from monitor.store.thread import StoreThread
 from monitor.systemd import notify
-from monitor.web.server import ListenError, Servers
+from monitor.web.server import DOORS, ListenError, Servers
+from probes.network.spare import SPARE
 
 log = logging.getLogger("nightbell")
 
-DESCRIPTORS: Final = 65536
-"""As many as the systemd unit gives."""
 MANNED: Final = 10.0
 """Seconds in which worker processes are awaited before we are ready; who is late begins later."""
 COLLECT: Final = (20_000, 20, 20)
@@ -45,7 +46,7 @@ GRACE: Final = 6.0
 async def serve(loader: Callable[[], Config], clock: Clock) -> None:
     """Run the daemon until SIGTERM or SIGINT. Raises ConfigError, StoreError or ListenError where it cannot start."""
     loop = asyncio.get_running_loop()
-    _want_descriptors()
+    limit = descriptors.want()
     config = loader()
     stopping, hangup = asyncio.Event(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -62,12 +63,14 @@ async def serve(loader: Callable[[], Config], clock: Clock) -> None:
         secrets = Secrets(config.state_dir, store)
         settled = await secrets.settle()
 
-        app = App(config, state, store, clock, secrets.ack_key)
+        shares = _share_out(limit, config)
+        app = App(config, state, store, clock, secrets.ack_key, shares=shares)
         _watch_store(store, app.vitals)
         secrets.tell(app.vitals.troubles)
         stack.callback(app.executors.close)
         stack.push_async_callback(partial(_close_channels, app))
-        servers = Servers(app)
+        doors = {name: replace(door, connections=getattr(shares, name)) for name, door in DOORS.items()}
+        servers = Servers(app, doors)
         await servers.start(config.listen)
         stack.push_async_callback(servers.close)
 
@@ -104,13 +107,13 @@ async def serve(loader: Callable[[], Config], clock: Clock) -> None:
             running[0].cancel()
 
 
-def _want_descriptors() -> None:
-    """Take as many descriptors as we may have: each run under way needs one, and shells give out few."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = min(hard, DESCRIPTORS) if hard != resource.RLIM_INFINITY else DESCRIPTORS
-    if soft < wanted:
-        with suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+def _share_out(limit: int, config: Config) -> Shares:
+    """Give each its share of the descriptors, and say so where checks will have to wait for each other."""
+    shares = Shares.of(limit)
+    SPARE.connections, SPARE.name_servers = shares.kept, shares.name_servers
+    if warning := shares.warning(limit, len(config.checks)):
+        log.warning("%s", warning)
+    return shares
 
 
 async def _presume(config: Config, state: State, store: StoreThread, clock: Clock) -> None:

@@ -92,6 +92,8 @@ class Run:
     _lines: list[tuple[float, str, tuple[object, ...]]] = field(default_factory=list)
     phases: dict[str, float] = field(default_factory=dict)
     started: float = field(default_factory=perf_counter)
+    way: str = ""
+    """Which of several ways is being tried, like "over IPv6": said where the deadline comes meanwhile."""
     _phase: str | None = None
     _since: float = 0.0
 
@@ -149,6 +151,18 @@ class Probe(Protocol):
     async def probe(self, run: Run) -> Reading:
         """Look once. Raise ProbeFailed when the target is bad."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Misfit:
+    """An option that the deadline of a check makes useless, in words; `fatal` where the check could never be up.
+
+    A kind with times among its options returns it from a method `misfit(timeout)`, None where all is well.
+    """
+
+    option: str
+    words: str
+    fatal: bool = False
 
 
 def no_url(kind: str, _url: str) -> dict[str, object]:

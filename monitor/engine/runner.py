@@ -317,9 +317,8 @@ def _noted(function: Callable[..., T], inside: set[object]) -> Callable[..., T]:
 
 def _reached(run: Run) -> str:
     """Say how far a run got that the deadline cut off."""
-    if not run.phases:
-        return ""
-    return f" after {', '.join(run.phases)}"
+    way = f" {run.way}" if run.way else ""
+    return f"{way} after {', '.join(run.phases)}" if run.phases else way
 
 
 _NOTHING_READ: Final = Reading()

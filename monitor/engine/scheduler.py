@@ -98,17 +98,20 @@ class Scheduler(Generic[T]):
         counts: Counts,
         *,
         first: Callable[[T], float] | None = None,
+        room: int = IN_FLIGHT,
         per_host: int = PER_HOST,
         breathe: Callable[[], None] = lambda: None,
     ) -> None:
         """Nothing runs before `run` is awaited. `first` tells in how many seconds a new turn comes up first.
 
-        `breathe` is called between two starts on one wake-up: what has come for those started before is taken then,
-        lest their durations grow by the starts of others.
+        `room` is for runs under way at once, `per_host` of it for one host. `breathe` is called between two starts on
+        one wake-up: what has come for those started before is taken then, lest their durations grow by the starts of
+        others.
         """
         self._start = start
         self._counts = counts
         self._first = first or first_turn
+        self._room = room
         self._per_host = per_host
         self._breathe = breathe
         self._jobs: dict[str, _Job[T]] = {}
@@ -175,7 +178,7 @@ class Scheduler(Generic[T]):
 
     def _arm(self) -> None:
         """Have the one timer wake us when something is due and there is room for it."""
-        if not self._open or not self._heap or len(self._under_way) >= IN_FLIGHT:
+        if not self._open or not self._heap or len(self._under_way) >= self._room:
             return
         wakes = max(self._heap[0][0], self._rested)
         if self._timer is not None:
@@ -189,7 +192,7 @@ class Scheduler(Generic[T]):
         self._timer = None
         now = self._loop.time()
         self._rested = now + self._quantum
-        while self._heap and self._heap[0][0] <= now and len(self._under_way) < IN_FLIGHT:
+        while self._heap and self._heap[0][0] <= now and len(self._under_way) < self._room:
             due, number, job = heapq.heappop(self._heap)
             if job.number != number or self._jobs.get(job.turn.name) is not job:
                 continue  # brought forward, or no longer watched
@@ -224,7 +227,7 @@ class Scheduler(Generic[T]):
 
     def _over(self, job: _Job[T]) -> None:
         host = job.host
-        full = len(self._under_way) >= IN_FLIGHT
+        full = len(self._under_way) >= self._room
         job.busy, job.run = False, None
         self._under_way.discard(job)
         if host is not None:

@@ -192,6 +192,7 @@ class Outbox:
         if count not in self._claims:
             self._claims[count] = Prepared(claiming.claim(count))
         asked = {"now": now, "most": limit, "holder": owner, "until": now + lease, **_named(exclude_channels)}
+        # Row by row: a bundle of thousands is not held twice.
         claimed, spoilt = readable(Notification, self._claims[count].ask(connection, asked))
         if spoilt:
             connection.execute(_SPOILT, [{"key": key} for key in spoilt])

@@ -31,12 +31,12 @@ class Prepared:
         counted = {"preserve_rowcount": True}
         return connection.exec_driver_sql(self.text, self.given(rows), execution_options=counted).rowcount
 
-    def ask(self, connection: sa.Connection, row: Row) -> Sequence[sa.Row[Any]]:
+    def ask(self, connection: sa.Connection, row: Row) -> Iterable[sa.Row[Any]]:
         """Run it once, and return what it answers as the driver gives it."""
         if not self.text:
             self.write(connection.dialect, row)
         [given] = self.given([row])
-        return connection.exec_driver_sql(self.text, given).all()
+        return connection.exec_driver_sql(self.text, given)
 
     def write(self, dialect: sa.Dialect, keys: Collection[str]) -> None:
         """Have it written for a database, and for rows with these keys."""

@@ -13,7 +13,7 @@ from probes.api import ProbeFailed
 from probes.network.content import contains, decode
 from probes.network.http1 import BODY_BYTES, Answer
 from probes.network.json_path import JsonExpected, compile_path, find, parse
-from probes.network.pattern import compile_pattern, search
+from probes.network.pattern import Patience, compile_pattern, search
 from probes.sample import NOTHING, PHASES, ErrorClass
 from probes.units import Bytes, Seconds, Unit, show, show_seconds
 
@@ -137,10 +137,11 @@ class Expect:
         name: str,
     ) -> None:
         """Raise ProbeFailed(ASSERTION) naming the first thing that is not as expected; BODY for what is no JSON."""
+        patience = Patience()
         if self.header or self.header_matches:
-            self._judge_headers(answer, name)
+            self._judge_headers(answer, name, patience)
         if self.needs_body:
-            self._judge_body(answer, body, whole=whole, name=name)
+            self._judge_body(answer, body, whole=whole, name=name, patience=patience)
         if self.max_seconds is not None and seconds > self.max_seconds:
             raise _failed(
                 f"{name} took {show_seconds(seconds)}, longer than {show_seconds(self.max_seconds)}"
@@ -151,7 +152,7 @@ class Expect:
                     f"{name} took {show_seconds(took)} for {phase}, longer than {show_seconds(most)}"
                 )
 
-    def _judge_headers(self, answer: Answer, name: str) -> None:
+    def _judge_headers(self, answer: Answer, name: str, patience: Patience) -> None:
         for header in (*self.header, *self.header_matches):
             if answer.header(header.lower()) is None:
                 raise _failed(f"{name} answers without the header {header}")
@@ -159,10 +160,10 @@ class Expect:
             if text not in (answer.header(header.lower()) or ""):
                 raise _failed(f"{name} answers with a header {header} that does not contain {text[:80]!r}")
         for header, pattern in self.header_matches.items():
-            if not search(pattern, answer.header(header.lower()) or "", "header_matches"):
+            if not search(pattern, answer.header(header.lower()) or "", "header_matches", patience):
                 raise _failed(f"{name} answers with a header {header} that does not match {pattern[:80]!r}")
 
-    def _judge_body(self, answer: Answer, body: bytes, *, whole: bool, name: str) -> None:
+    def _judge_body(self, answer: Answer, body: bytes, *, whole: bool, name: str, patience: Patience) -> None:
         if self.min_bytes is not None and len(body) < self.min_bytes:
             raise _failed(
                 f"{name} answers with {len(body)} bytes, fewer than {show(self.min_bytes, Unit.BYTES)}"
@@ -178,12 +179,12 @@ class Expect:
         if self.body_lacks is not None and contains(answer, body, self.body_lacks):
             raise _failed(f"{self.body_lacks[:80]!r} is found in the body of {name}")
         for pattern in self.body_matches:
-            if not search(pattern, decode(answer, body), "body_matches"):
+            if not search(pattern, decode(answer, body), "body_matches", patience):
                 raise _failed(f"nothing matches {pattern[:80]!r} within {within} of {name}")
         if self.json:
-            self._judge_json(body, name)
+            self._judge_json(body, name, patience)
 
-    def _judge_json(self, body: bytes, name: str) -> None:
+    def _judge_json(self, body: bytes, name: str, patience: Patience) -> None:
         try:
             document = parse(body)
         except ValueError as failure:
@@ -193,7 +194,7 @@ class Expect:
         for path, rule in self.json.items():
             there, value = find(document, compile_path(path))
             missing = "is not there" if rule.present else None
-            complaint = rule.complaint(value) if there else missing
+            complaint = rule.complaint(value, patience) if there else missing
             if complaint is not None:
                 raise _failed(f"{path[:80]} in the body of {name} {complaint}")
 

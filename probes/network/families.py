@@ -50,7 +50,8 @@ async def _over_both(look: Look, run: Run) -> Reading:
     failures: list[tuple[str, ProbeFailed]] = []
     for family, name in _NAMES.items():
         run.phases = {}
-        run.log("over {}", name)
+        run.way = f"over {name}"
+        run.log("{}", run.way)
         began = perf_counter()
         try:
             reading = await look(run, family)
@@ -61,6 +62,7 @@ async def _over_both(look: Look, run: Run) -> Reading:
             run.phase(None)
             if perf_counter() - began > slowest:
                 slowest, slower = perf_counter() - began, reading
+    run.way = ""
     if not failures:
         return slower
     first = failures[0][1]

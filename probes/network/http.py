@@ -11,7 +11,7 @@ from sys import intern
 from time import perf_counter
 from typing import Any, ClassVar, Final
 
-from probes.api import Metric, ProbeFailed, Reading, Run, in_task
+from probes.api import Metric, Misfit, ProbeFailed, Reading, Run, in_task
 from probes.network.address import parse_host, parse_url, without_userinfo
 from probes.network.ask import Ask, check_inward
 from probes.network.certificate import CERTIFICATE_METRICS, certificate_values
@@ -24,7 +24,7 @@ from probes.network.proxy import Proxy
 from probes.network.reuse import Kept, Lease, Use, persists
 from probes.network.tls import TlsMinimum, check_files, trust
 from probes.sample import ErrorClass
-from probes.units import Unit
+from probes.units import Unit, show_seconds
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,200}")
 _VALUE: Final = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]{0,8192}")
@@ -184,6 +184,16 @@ class Http:
     def target(self) -> str | None:
         """Host name or address in the URL."""
         return self._first.url.host
+
+    def misfit(self, timeout: float) -> Misfit | None:
+        """Say where the deadline comes before a time that the answer is allowed to take."""
+        limits = {"max_seconds": self.expect.max_seconds, **self.expect.phases}
+        for name, most in limits.items():
+            if most is not None and most >= timeout:
+                option = "max_seconds" if name == "max_seconds" else f"phases.{name}"
+                words = f"decides nothing: the timeout of {show_seconds(timeout)} comes first"
+                return Misfit(option=f"expect.{option}", words=words)
+        return None
 
     def probe(self, run: Run) -> Coroutine[Any, Any, Reading]:
         """Ask, follow redirects, and judge the last answer."""

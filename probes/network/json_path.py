@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, NoReturn
 
 from pydantic import BeforeValidator
 
-from probes.network.pattern import compile_pattern, search
+from probes.network.pattern import Patience, compile_pattern, search
 
 PATH_CHARACTERS: Final = 500
 PATH_STEPS: Final = 32
@@ -54,7 +54,7 @@ class JsonRule:
         if self.matches is not None:
             compile_pattern(self.matches)
 
-    def complaint(self, value: object) -> str | None:
+    def complaint(self, value: object, patience: Patience) -> str | None:
         """Say what is wrong with a value that is there; None when nothing is. Its text is not repeated."""
         if not self.present:
             return "is there, expected not to be"
@@ -70,7 +70,7 @@ class JsonRule:
         if self.matches is not None:
             if not isinstance(value, str):
                 return f"is {_show(value)}, expected text"
-            if not search(self.matches, value, "json"):
+            if not search(self.matches, value, "json", patience):
                 return f"does not match {self.matches[:80]!r}"
         return None
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from probes.api import Metric, ProbeFailed, Reading, Run
+from probes.api import Metric, Misfit, ProbeFailed, Reading, Run
 from probes.network.address import parse_host_port
 from probes.network.connection import Family, resolve
 from probes.network.echo import NONCE_BYTES, Volley, echo_socket
 from probes.sample import ErrorClass
-from probes.units import Bytes, Seconds, Unit
+from probes.units import Bytes, Seconds, Unit, show_seconds
 
 _COUNT_MOST: Final = 100
 _SECONDS_MOST: Final = 60.0
@@ -72,6 +72,17 @@ class Ping:
     def from_url(cls, url: str) -> dict[str, object]:
         """Return the options which ping://host stands for."""
         return {"target": url.partition("://")[2].removesuffix("/")}
+
+    def misfit(self, timeout: float) -> Misfit | None:
+        """Say where the deadline comes before the last request, or before its answer has been waited for."""
+        sent, shown = (self.count - 1) * self.interval, show_seconds(timeout)
+        if sent >= timeout:
+            words = f"is too long: the last request leaves after {show_seconds(sent)}, the timeout is {shown}"
+            return Misfit(option="interval", words=words, fatal=True)
+        if sent + self.wait >= timeout:
+            words = f"outlasts the timeout of {shown}: a run that loses a request ends there, and its loss is not known"
+            return Misfit(option="wait", words=words)
+        return None
 
     async def probe(self, run: Run) -> Reading:
         """Send all, wait for what comes back."""

@@ -15,6 +15,7 @@ from weakref import ReferenceType, ref
 from probes.network.certificate import Agreed, agreed
 from probes.network.connection import Address, Connection
 from probes.network.http1 import Answer
+from probes.network.spare import SPARE
 
 IDLE_SECONDS: Final = 60.0
 """For so long an unused connection is kept: about as long as most servers do."""
@@ -38,6 +39,7 @@ class Kept:
         self.origin = origin
         self.address = address
         self.agreed = agreed
+        SPARE.kept += 1
         # Neither the loop nor the poller may hold on to this: it has to go with the check's memory.
         this = ref(self)
         self._timer = asyncio.get_running_loop().call_later(IDLE_SECONDS, _expire, this)
@@ -55,8 +57,7 @@ class Kept:
 
     def take(self) -> Connection | None:
         """Return the connection, to be used and closed by whoever takes it; None when it has ended."""
-        connection, self._connection = self._connection, None
-        self._timer.cancel()
+        connection = self._let_go()
         if connection is None:
             return None
         connection.when_stirred(None)
@@ -77,10 +78,17 @@ class Kept:
 
     def close(self) -> None:
         """Close what nobody has taken."""
+        connection = self._let_go()
+        if connection is not None:
+            connection.close()
+
+    def _let_go(self) -> Connection | None:
+        """Return what was kept, and count it no more."""
         self._timer.cancel()
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.close()
+            SPARE.kept -= 1
+        return connection
 
 
 class Lease:
@@ -106,7 +114,9 @@ class Lease:
             self.connection.close()
 
     def leave(self, memory: dict[str, Any], slot: str) -> None:
-        """Keep it in the check's memory."""
+        """Keep it in the check's memory, where there is room for one more."""
+        if SPARE.kept >= SPARE.connections:
+            return
         self._left = True
         secured = self.connection.secured
         if self.agreed is None and secured is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
@@ -11,7 +12,7 @@ from probes.network.address import parse_host, parse_target
 from probes.network.certificate import CERTIFICATE_METRICS, certificate_values
 from probes.network.connection import Connection, Family, resolve
 from probes.network.families import Families, check_both, over
-from probes.network.pattern import compile_pattern, search
+from probes.network.pattern import Patience, compile_pattern, search
 from probes.network.starttls import StartTls, ask_for_tls
 from probes.network.talk import LINE_BYTES, LINES, Talk, printable
 from probes.network.tls import TlsMinimum, check_files, trust
@@ -22,6 +23,8 @@ ANSWER_BYTES: Final = 4096
 ANSWER_LINES: Final = 100
 _SEND_BYTES: Final = 4096
 _STEPS: Final = 50
+_SLICE_SECONDS: Final = 0.005
+"""Others have their turn when searching has taken so long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,20 +173,26 @@ class Tcp:
         return Reading(values=values, phases=run.phases)
 
     async def _converse(self, talk: Talk, reading: Reading) -> None:
+        patience = Patience()
         for number, step in enumerate(self.steps, 1):
             if step.expect is None:
                 await talk.send(step.said)
             else:
-                await _await_line(talk, step.expect, number, reading)
+                await _await_line(talk, step.expect, number, reading, patience)
 
 
-async def _await_line(talk: Talk, pattern: str, number: int, reading: Reading) -> None:
+async def _await_line(talk: Talk, pattern: str, number: int, reading: Reading, patience: Patience) -> None:
     """Read up to a line that matches; also one that has no end yet, as a prompt has none."""
-    passed = bytearray()
+    passed, before = bytearray(), patience.left
     for _ in range(LINES):
         try:
+            if (
+                before - patience.left > _SLICE_SECONDS
+            ):  # lines that have come at once are not all searched at once
+                before = patience.left
+                await asyncio.sleep(0)
             while b"\n" not in talk.rest and len(talk.rest) < LINE_BYTES:
-                if talk.rest and search(pattern, talk.rest.decode("utf-8", "replace"), "steps"):
+                if talk.rest and search(pattern, talk.rest.decode("utf-8", "replace"), "steps", patience):
                     talk.take()
                     return
                 await talk.more()
@@ -192,7 +201,7 @@ async def _await_line(talk: Talk, pattern: str, number: int, reading: Reading) -
             cause = failure.message.rpartition(": ")[2]
             passed += talk.take()
             break
-        if search(pattern, line.decode("utf-8", "replace"), "steps"):
+        if search(pattern, line.decode("utf-8", "replace"), "steps", patience):
             return
         passed += line[:LINE_BYTES] + b"\n"
     else:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-from probes.api import Run
+from probes.api import OUR_FAULT, Run
 
 _KEPT: Final = 64
 _contexts: dict[tuple[object, ...], ssl.SSLContext] = {}
@@ -152,6 +152,8 @@ def _load(
         try:
             context = ssl.create_default_context(cafile=ca)
         except OSError as failure:
+            if failure.errno in OUR_FAULT:
+                raise
             raise OSError(f"cannot load certificates from {ca or 'the system'}: {failure}") from failure
     else:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -161,6 +163,8 @@ def _load(
         try:
             context.load_cert_chain(cert, key, password=_no_password)
         except OSError as failure:
+            if failure.errno in OUR_FAULT:
+                raise
             raise OSError(f"cannot load the client certificate from {cert}: {failure}") from failure
     if minimum is not None:
         context.minimum_version = _VERSIONS[minimum]

@@ -211,7 +211,7 @@ def test_a_pattern_that_backtracks_without_end_is_our_own_fault() -> None:
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-@pytest.mark.parametrize("path", ["/hang", "/drip-body", "/huge-body"])
+@pytest.mark.parametrize("path", ["/hang", "/drip-body", "/hang-after-head"])
 def test_cancellation_closes_the_connection_at_once(path: str, loop: str) -> None:
     async def go() -> None:
         async with hostile() as server:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probes.network.json_path import JSON_BYTES, JsonRule, compile_path, find, parse
+from probes.network.pattern import Patience
 
 DOCUMENT = {
     "status": "ok",
@@ -141,7 +142,7 @@ def test_a_body_that_is_no_json_is_refused(body: bytes, message: str) -> None:
 def test_a_rule_says_what_is_wrong_without_repeating_text(
     rule: JsonRule, value: object, complaint: str | None
 ) -> None:
-    assert rule.complaint(value) == complaint
+    assert rule.complaint(value, Patience()) == complaint
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ from typing import Final
 from config.model import Check
 from monitor.clock import Clock
 from monitor.daemon import Vitals
-from monitor.engine.scheduler import PER_HOST
-from monitor.engine.workers.hand import Hand
+from monitor.descriptors import ALL, Shares
+from monitor.engine.workers.hand import Hand, Room
 from monitor.engine.workers.seat import Seat
 from monitor.engine.workers.wire import read_report
 from probes.sample import ErrorClass, Outcome, Sample
@@ -63,14 +63,20 @@ class Crew:
         take: Callable[[Check, Sample], None],
         vitals: Vitals,
         clock: Clock,
+        shares: Shares = ALL,
         hung: float = HUNG,
         absent: float = ABSENT,
     ) -> None:
-        """Belongs to the running loop. `take` gets every sample; nothing is started before `run`."""
+        """Belongs to the running loop. `take` gets every sample; nothing is started before `run`.
+
+        Every worker has as many descriptors as the daemon, of which `shares` tells who may have how many.
+        """
         self._loop = asyncio.get_running_loop()
         self._take = take
         self._vitals = vitals
         self._clock = clock
+        per_host = max(1, shares.per_host // max(1, count))
+        self._room = Room(runs=shares.runs, per_host=per_host, kept=shares.kept)
         self._hung = hung
         self._absent = absent
         self._seats = tuple(Seat(number, self._loop.time()) for number in range(count))
@@ -134,7 +140,7 @@ class Crew:
     async def _employ(self, seat: Seat) -> str:
         """Have one worker process from its start to its end; return why it ended."""
         try:
-            hand = Hand(lambda frame: self._hear(seat, frame), per_host=max(1, PER_HOST // len(self._seats)))
+            hand = Hand(lambda frame: self._hear(seat, frame), self._room)
         except OSError as problem:
             return f"cannot start it: {os.strerror(problem.errno or 0).lower()}"
         seat.hand, seat.heard = hand, self._loop.time()

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final
 
 from monitor.engine.workers.wire import REPORT_BYTES, Again, Line, Watch, pack_order
@@ -25,10 +26,24 @@ SURROUNDINGS: Final = (
 """Beginnings of the names of variables that bear on probing; of the others some may be secrets."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """How much a worker may have open: runs at once, of those against one host, connections kept between runs."""
+
+    runs: int
+    per_host: int
+    kept: int
+
+    @property
+    def words(self) -> tuple[str, str, str]:
+        """Return it as it goes over the command line."""
+        return str(self.runs), str(self.per_host), str(self.kept)
+
+
 class Hand:
     """A worker process and our end of its line."""
 
-    def __init__(self, told: Callable[[bytes], None], *, per_host: int) -> None:
+    def __init__(self, told: Callable[[bytes], None], room: Room) -> None:
         """Start it; it loads while we go on. Raises OSError.
 
         `told` gets each report as it comes, and may raise ValueError for one that makes no sense.
@@ -42,7 +57,7 @@ class Hand:
         level = logging.getLogger("nightbell").getEffectiveLevel()
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-m", PROGRAM, str(os.getpid()), str(per_host), str(level)],
+                [sys.executable, "-I", "-m", PROGRAM, str(os.getpid()), str(level), *room.words],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 env={name: text for name, text in os.environ.items() if name.startswith(SURROUNDINGS)},

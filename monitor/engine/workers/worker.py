@@ -1,8 +1,9 @@
 """A worker process: runs the checks it is given at their turns and reports what they saw, until its line ends.
 
-Started by the daemon as `python -I -m monitor.engine.workers.worker PARENT PER_HOST LEVEL`, its end of the line as
-standard input. It knows its checks and nothing else: no channel, no store, no key. It never outlives the daemon, and
-ends by itself where nobody reads what it says or its own turns have come to a stop; the daemon then starts another.
+Started by the daemon as `python -I -m monitor.engine.workers.worker PARENT LEVEL RUNS PER_HOST KEPT`, its end of
+the line as standard input. It knows its checks and nothing else: no channel, no store, no key. It never outlives the
+daemon, and ends by itself where nobody reads what it says or its own turns have come to a stop; the daemon then starts
+another.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from monitor.engine.workers.wire import (
     read_order,
 )
 from probes.network.poller import serve
+from probes.network.spare import SPARE
 from probes.sample import Sample
 
 log = logging.getLogger("nightbell.worker")
@@ -58,8 +60,8 @@ NOTE_CHARACTERS: Final = 8000
 class Worker(logging.Handler):
     """What runs here. Also takes what is logged, which the daemon writes where it writes its own lines."""
 
-    def __init__(self, per_host: int) -> None:
-        """Belongs to the running loop."""
+    def __init__(self, runs: int, per_host: int) -> None:
+        """Belongs to the running loop; the numbers bound its runs under way."""
         super().__init__()
         self._loop = asyncio.get_running_loop()
         self._counts = Counts()
@@ -69,6 +71,7 @@ class Worker(logging.Handler):
             self._run,
             self._counts,
             first=lambda order: order.wait,
+            room=runs,
             per_host=per_host,
             breathe=serve,
         )
@@ -170,20 +173,20 @@ class Worker(logging.Handler):
 
 def main() -> None:
     """Serve the daemon that started us."""
-    parent, per_host, level = (int(word) for word in sys.argv[1:4])
+    parent, level, runs, per_host, SPARE.connections = (int(word) for word in sys.argv[1:6])
     _die_with(parent)
     _fall_first()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         # systemd tells a whole group to stop: the daemon ends us when it is ready to.
         signal.signal(number, lambda *_: None)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        runner.run(_serve(per_host, level))
+        runner.run(_serve(runs, per_host, level))
 
 
-async def _serve(per_host: int, level: int) -> None:
+async def _serve(runs: int, per_host: int, level: int) -> None:
     line = socket.socket(fileno=0)
     line.setblocking(False)
-    worker = Worker(per_host)
+    worker = Worker(runs, per_host)
     logging.getLogger().handlers[:] = [worker]
     logging.getLogger("nightbell").setLevel(level)
     await worker.serve(line)

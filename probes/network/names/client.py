@@ -15,6 +15,7 @@ from probes.api import Run
 from probes.network.names.message import Message, is_truncated, read
 from probes.network.names.question import Question
 from probes.network.names.reader import Malformed
+from probes.network.spare import SPARE
 
 PORT: Final = 53
 _RECEIVE_BYTES: Final = 4096
@@ -24,7 +25,6 @@ _SOCKET_QUERIES: Final = 1000
 _SOCKET_SECONDS: Final = 60.0
 """How long a socket is used: a new one has a new port, which who wants to forge answers has to guess."""
 _WAITING: Final = 16384
-_SERVERS: Final = 256
 _PLAIN_SECONDS: Final = 600.0
 """How long a server that does not know EDNS is asked without."""
 _NOT_UNDERSTOOD: Final = frozenset({1, 4})  # FORMERR, NOTIMP
@@ -228,7 +228,7 @@ def server(place: Place) -> Server:
         known = _servers[loop] = {}
     found = known.get(place)
     if found is None:
-        if len(known) >= _SERVERS:
+        if len(known) >= SPARE.name_servers:
             _let_go(known)
         found = known[place] = Server(place)
     return found

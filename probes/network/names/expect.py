@@ -7,9 +7,8 @@ from typing import Final
 
 from probes.api import ProbeFailed
 from probes.network.names.message import RCODES, Message, Record, rcode_word
-from probes.network.pattern import SEARCH_SECONDS, TooSlow, compile_pattern, found
+from probes.network.pattern import Patience, compile_pattern, search
 from probes.sample import ErrorClass
-from probes.units import show_seconds
 
 _TEXT_CHARACTERS: Final = 1000
 _COUNT_MOST: Final = 1000
@@ -86,12 +85,7 @@ class Expect:
 
 
 def _matches(text: str, records: tuple[Record, ...]) -> bool:
-    try:
-        return found(compile_pattern(text), "\n".join(record.data for record in records))
-    except TooSlow as failure:  # our own pattern is at fault: it says nothing about the target
-        raise RuntimeError(
-            f"cannot judge matches {text[:80]!r}: no result after {show_seconds(SEARCH_SECONDS)}"
-        ) from failure
+    return search(text, "\n".join(record.data for record in records), "matches", Patience())
 
 
 def _failed(message: str) -> ProbeFailed:

@@ -24,7 +24,7 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).parents[3]
 LONG: Final = 40
 """A file with more tests than this holds quick ones: they share a process."""
-ALONE: Final = ("test_alert_storm", "test_guard", "test_hung_providers")
+ALONE: Final = ("test_alert_storm", "test_guard", "test_hostile_targets", "test_hung_providers")
 """They measure how quick the daemon is: nothing else runs beside them."""
 COUNTS: Final = ("n", "lost", "duplicates", "false", "late")
 LARGEST: Final = ("most", "max", "longest", "slowest", "latest")

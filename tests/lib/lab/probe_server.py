@@ -17,7 +17,7 @@ async def serving(serve: Serve, *, tls: ssl.SSLContext | None = None) -> AsyncIt
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            with contextlib.suppress(OSError):  # the probe has left
+            with contextlib.suppress(OSError, EOFError):  # the probe has left
                 await serve(reader, writer)
         finally:
             writer.close()

@@ -201,6 +201,21 @@ def test_memory_is_the_check_s_own_from_run_to_run() -> None:
     assert virtually(story) == [1, 2, 3]
 
 
+def test_the_deadline_tells_how_far_a_run_got_and_on_which_way() -> None:
+    async def look(run: Run) -> Reading:
+        run.way = "over IPv6"
+        run.phase("resolve")
+        run.phase("connect")
+        await for_ever()
+        return Reading()
+
+    async def story() -> Sample:
+        with Executors() as executors:
+            return await run_once(check("dual", look), executors, {}, clock())
+
+    assert virtually(story).message == "timed out after 5 s over IPv6 after resolve, connect"
+
+
 def test_out_of_descriptors_is_our_own_trouble_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
     """It says nothing of the target; and thousands of checks must not all fill the journal with it."""
 

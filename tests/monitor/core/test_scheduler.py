@@ -10,6 +10,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,6 +21,7 @@ from lab.core_parts import check, for_ever
 from lab.core_virtual import START, settle, virtually, wait_for
 from monitor.daemon import Vitals
 from monitor.engine.scheduler import COARSE, IN_FLIGHT, SETTLE, Scheduler, _phase, in_tasks
+from probes.network.tcp import Tcp
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -56,9 +58,9 @@ class Runs:
 
 @asynccontextmanager
 async def scheduled(
-    runs: Runs, checks: Mapping[str, Check], vitals: Vitals | None = None
+    runs: Runs, checks: Mapping[str, Check], vitals: Vitals | None = None, **bounds: int
 ) -> AsyncIterator[Scheduler]:
-    scheduler = Scheduler(in_tasks(runs.start), vitals or Vitals(started_at=START))
+    scheduler = Scheduler(in_tasks(runs.start), vitals or Vitals(started_at=START), **bounds)
     scheduler.watch(checks)
     running = asyncio.create_task(scheduler.run())
     try:
@@ -242,6 +244,22 @@ def test_a_check_changed_by_a_reload_while_it_runs_starts_anew_and_the_old_run_e
             await asyncio.sleep(60)
         assert runs.most <= 2
         assert len(runs.at["home"]) == pytest.approx(7, abs=1)
+
+    virtually(story)
+
+
+def test_with_less_room_fewer_are_under_way_and_fewer_still_against_one_host() -> None:
+    async def story() -> None:
+        checks = fleet(100, every=1, timeout=30)
+        of_one_host = {
+            name: replace(one, probe=Tcp(target="shop.example.com:80")) for name, one in checks.items()
+        }
+        for watched, bounds in ((checks, {"room": 20}), (of_one_host, {"room": 20, "per_host": 5})):
+            runs = Runs(lambda _: 5)
+            async with scheduled(runs, watched, **bounds):
+                await asyncio.sleep(150)
+            assert runs.most == min(bounds.values())
+            assert len(runs.at) == 100, "each has its turn"
 
     virtually(story)
 
