@@ -22,13 +22,18 @@ RATIO_GOALS = {("stack", 1000): 0.1, ("stack", 5000): 0.1, ("stack", 10_000): 0.
 LATENESS = "nightbell_run_lateness_seconds"
 OPEN = "nightbell_incidents_open"
 SKIPPED = "nightbell_runs_skipped_total"
-TITLES = {"stack": "blackbox_exporter + Prometheus + Alertmanager", "monit": "monit"}
+TITLES = {
+    "stack": "blackbox_exporter + Prometheus + Alertmanager",
+    "monit": "monit",
+    "bare": "bare sockets in Python",
+}
 
 TEXT = """\
 Every check asks nginx once in 10 s over a fresh connection; thresholds, history, host checks and paging are on, and
 `/metrics` is scraped every 10 s the way Prometheus does. Nightbell and monit have one core; Prometheus and what
 belongs to it have all, for one is too few. nginx counts what was really asked, and CPU is divided by that. The truth
-of a duration is what a plain blocking client measures at the same servers in the same windows."""
+of a duration is what a plain blocking client measures at the same servers in the same windows. Bare sockets in Python
+are no peer: they ask and do nothing else, and show what the machine and the language cost before ours begins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

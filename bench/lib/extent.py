@@ -18,7 +18,11 @@ class Extent:
     peer_windows: int = 3
     sizes: tuple[int, ...] = (1000, 5000, 10_000, 20_000)
     peer_sizes: Mapping[str, tuple[int, ...]] = field(
-        default_factory=lambda: {"stack": (1000, 5000, 10_000), "monit": (1000, 5000)}
+        default_factory=lambda: {
+            "stack": (1000, 5000, 10_000),
+            "monit": (1000, 5000),
+            "bare": (1000, 5000, 10_000, 20_000),
+        }
     )
     many: int = 10_000
     """Checks where start, reload and scrapes are measured."""
@@ -40,7 +44,7 @@ def quick(folder: Path) -> Extent:
         windows=1,
         peer_windows=1,
         sizes=(1000, 5000),
-        peer_sizes={"stack": (1000,), "monit": (1000,)},
+        peer_sizes={"stack": (1000,), "monit": (1000,), "bare": (1000,)},
         many=2000,
         times=1,
         outages=30,

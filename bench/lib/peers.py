@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
 
+from lib import bare as bare_sockets
 from lib.fleet import INTERVAL
 from lib.nginx import Nginxes
 from lib.process import MEASURED, ROOT, Program, answers, free_ports, running, tool
@@ -102,10 +105,25 @@ def monit(
         yield [program]
 
 
+@contextlib.contextmanager
+def bare(
+    targets: Nginxes, size: int, folder: Path, *, core: int | None = MEASURED
+) -> Iterator[list[Program]]:
+    """Run what only asks: no peer, but what the machine and the language cost before anything is done."""
+    folder.mkdir(parents=True)
+    asked = folder / "targets.json"
+    asked.write_text(
+        json.dumps([(targets.host(one), targets.port(one), f"/check/{one}") for one in range(size)]),
+        encoding="utf-8",
+    )
+    with running("bare", [sys.executable, bare_sockets.__file__, asked], folder, core=core) as program:
+        yield [program]
+
+
 def _write(path: Path, content: object) -> None:
     path.write_text(yaml.dump(content, Dumper=yaml.CSafeDumper, sort_keys=False), encoding="utf-8")
     path.chmod(0o600)
 
 
-PEERS = {"stack": stack, "monit": monit}
+PEERS = {"stack": stack, "monit": monit, "bare": bare}
 """How each is run: on some targets, a number of checks, in a folder of its own."""
