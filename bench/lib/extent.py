@@ -13,7 +13,7 @@ class Extent:
 
     folder: Path
     settle: float = 20.0
-    window: float = 40.0
+    window: float = 30.0
     windows: int = 3
     peer_windows: int = 3
     sizes: tuple[int, ...] = (1000, 5000, 10_000, 20_000)
@@ -21,7 +21,7 @@ class Extent:
         default_factory=lambda: {
             "stack": (1000, 5000, 10_000),
             "monit": (1000, 5000),
-            "bare": (1000, 5000, 10_000, 20_000),
+            "bare": (1000, 10_000),
         }
     )
     many: int = 10_000
