@@ -79,9 +79,11 @@ class Pipeline:
         """Decide → record → act, until cancelled. Where the store fails, deciding goes on and the records wait."""
         try:
             while True:
-                for asked in await self._next():
-                    if self._decide(asked):
-                        self._recorder.put(asked)
+                decided = [asked for asked in await self._next() if self._decide(asked)]
+                for asked in decided:
+                    self._recorder.put(asked)
+                if any(asked.changes for asked in decided):  # what changes nothing costs next to nothing
+                    self._pace.passed(asyncio.get_running_loop().time())
                 self._act(await self._recorder.write())
         finally:
             self._ended = True
@@ -119,7 +121,6 @@ class Pipeline:
                     await self._arrived.wait()
         if len(self._inputs) < BATCH and (gather := self._pace.wait(loop.time())):
             await asyncio.sleep(gather)
-        self._pace.passed(loop.time())
         return [self._inputs.popleft() for _ in range(min(BATCH, len(self._inputs)))]
 
     def _decide(self, asked: Asked) -> bool:

@@ -75,6 +75,24 @@ def test_what_comes_one_after_the_other_waits_for_company_where_it_is_much(tmp_p
     within(tmp_path, story, sending=False)
 
 
+def test_checks_that_go_on_failing_hold_up_no_new_failure(tmp_path: Path) -> None:
+    async def story(here: Core) -> None:
+        loop = asyncio.get_running_loop()
+        for name in ("home", "cart"):
+            here.sees(name)
+        here.sees("home", Outcome.DOWN)
+        await here.tick()
+        for _ in range(10 * MANY):  # as if there were hundreds: each sees the same again and again
+            here.sees("home", Outcome.DOWN)
+            await asyncio.sleep(0.01)
+        began = loop.time()
+        here.sees("cart", Outcome.DOWN)
+        await here.submit(ticket(1))
+        assert loop.time() == began
+
+    within(tmp_path, story, sending=False)
+
+
 def test_nothing_acts_before_it_is_recorded(tmp_path: Path) -> None:
     async def story(here: Core) -> None:
         here.store.open.clear()
