@@ -11,7 +11,7 @@ from monitor.memory import give_back
 
 AT_ONCE: Final = 128 * 1024
 """Bytes handed on together: a call for each small piece costs more than putting some of them together."""
-LARGE: Final = 1024 * 1024
+LARGE: Final = 4 * 1024 * 1024
 """After so many bytes the room they took goes back to the system, which takes some milliseconds."""
 
 
