@@ -15,8 +15,7 @@ from typing import Any, Final, TypeAlias
 from alerting.notification import Reason
 from alerting.notifiers.api import Accepted, DeliveryError, Message, Progress
 from alerting.notifiers.exchange import Answer, Request, exchange
-from alerting.notifiers.line import Line
-from alerting.notifiers.reach import url_complaint, words
+from alerting.notifiers.reach import Trust, url_complaint, words
 from alerting.notifiers.status import of_status
 
 RATE_WAIT: Final = timedelta(minutes=1)
@@ -78,9 +77,9 @@ class Dialect:
         )
 
 
-async def tell(request: Request, progress: Progress, line: Line, dialect: Dialect) -> Accepted:
+async def tell(request: Request, progress: Progress, trust: Trust, dialect: Dialect) -> Accepted:
     """Send `request` and judge the answer by its code. Raise DeliveryError."""
-    return dialect.judge(await exchange(request, progress, line))
+    return dialect.judge(await exchange(request, progress, trust))
 
 
 def fitted(message: Message, limit: int, calls: str = "") -> str:

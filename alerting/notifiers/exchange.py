@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from alerting.notification import Reason
 from alerting.notifiers.api import DeliveryError, Progress
-from alerting.notifiers.line import Line, LookUpError, NotHttpError, Place
-from alerting.notifiers.reach import cause, hide, words
+from alerting.notifiers.line import LookUpError, NotHttpError, Place, connect
+from alerting.notifiers.reach import Trust, cause, hide, words
 from alerting.notifiers.status import of_status
 from probes.network.http1 import write_request
 
@@ -114,11 +114,11 @@ class Answer:
         )
 
 
-async def exchange(request: Request, progress: Progress, line: Line) -> Answer:
+async def exchange(request: Request, progress: Progress, trust: Trust) -> Answer:
     """Send `request` once and return the answer, whatever its status. Raise DeliveryError.
 
-    The connection is fresh, but in a burst (see `line`). It leads through the proxy of the environment where one is
-    set (see `egress`). Redirects are not followed. The caller owns the deadline.
+    The connection is fresh, and leads through the proxy of the environment where one is set (see `egress`). Redirects
+    are not followed. The caller owns the deadline.
     """
     from yarl import URL
 
@@ -128,25 +128,24 @@ async def exchange(request: Request, progress: Progress, line: Line) -> Answer:
         url = URL(request.url, encoded=True)
         proxy = proxy_for(url, os.environ)
         if proxy is None:
-            return await _straight(request, url, progress, line)
+            return await _straight(request, url, progress, trust)
     except ValueError:
         raise invalid(request) from None
     from alerting.notifiers.detour import through
 
-    return await through(proxy, url, request, progress, line.trust)
+    return await through(proxy, url, request, progress, trust)
 
 
-async def _straight(request: Request, url: URL, progress: Progress, line: Line) -> Answer:
+async def _straight(request: Request, url: URL, progress: Progress, trust: Trust) -> Answer:
     """Exchange without a proxy. Raise DeliveryError, and ValueError for a URL or header that cannot be sent."""
     place = Place(host=url.raw_host or "", port=url.port or 0, tls=url.scheme == "https", ca=request.ca)
-    keep = line.busy()
-    written = _written(request, url, keep=keep)
+    written = _written(request, url)
 
     def leaving() -> None:
         progress.sent = True
 
     try:
-        wire = await line.wire(place)
+        wire = await connect(place, trust, ANSWER_BYTES)
     except LookUpError as error:
         why = f"cannot look up the name: {cause(error.__cause__ or error)}"
         raise failure(request, progress, why) from None
@@ -154,7 +153,7 @@ async def _straight(request: Request, url: URL, progress: Progress, line: Line) 
         reason = Reason.TLS if isinstance(error, ssl.SSLError) else Reason.CONNECT
         raise failure(request, progress, cause(error), reason) from None
     try:
-        await wire.ask(written, leaving, ANSWER_BYTES, request.patience)
+        await wire.ask(written, leaving, request.patience)
     except NotHttpError:
         raise failure(request, progress, "the answer is not HTTP", Reason.PROTOCOL) from None
     except ConnectionError:
@@ -162,12 +161,12 @@ async def _straight(request: Request, url: URL, progress: Progress, line: Line) 
     except OSError as error:
         raise failure(request, progress, cause(error)) from None
     finally:
-        line.give_back(wire, place, keep=keep)
+        wire.close()
     content = bytes(wire.body[:ANSWER_BYTES])
     return Answer(request=request, status=wire.status, headers=wire.fields, content=content)
 
 
-def _written(request: Request, url: URL, *, keep: bool) -> bytes:
+def _written(request: Request, url: URL) -> bytes:
     """Return the request as it goes over the wire. Raise ValueError for what no header can hold."""
     content = request.content or b""
     own = {name.lower() for name in request.headers}
@@ -187,8 +186,7 @@ def _written(request: Request, url: URL, *, keep: bool) -> bytes:
     )
     if content or request.method != "GET":
         headers["Content-Length"] = str(len(content))
-    if not keep:
-        headers["Connection"] = "close"
+    headers["Connection"] = "close"
     if any(_BREAKS.search(name + value) for name, value in headers.items()):
         raise ValueError("a header holds the end of a line")
     path = url.raw_path_qs

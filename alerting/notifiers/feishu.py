@@ -18,8 +18,7 @@ from alerting.notifiers import chat
 from alerting.notifiers.api import OPTIONS, Accepted, Hidden, Message, Progress
 from alerting.notifiers.chat import AUTH, RATE, REFUSED, At, Dialect
 from alerting.notifiers.exchange import Request
-from alerting.notifiers.line import Line
-from alerting.notifiers.reach import ca_complaint
+from alerting.notifiers.reach import Trust, ca_complaint
 
 TEXT_BYTES: Final = 18000
 """The whole request may have 20 KB."""
@@ -75,7 +74,7 @@ class Feishu:
     at: At = ()
     api: str | None = None
     ca: str | None = None
-    line: Hidden[Line] = field(default_factory=Line, init=False, repr=False, compare=False)
+    trust: Hidden[Trust] = field(default_factory=Trust, init=False, repr=False, compare=False)
 
     @property
     def needs_address(self) -> bool:
@@ -104,11 +103,10 @@ class Feishu:
             secrets=(token, self.secret),
             patience=None,
         )
-        return await chat.tell(request, progress, self.line, DIALECT)
+        return await chat.tell(request, progress, self.trust, DIALECT)
 
     async def close(self) -> None:
-        """Let go of connections that are kept."""
-        self.line.close()
+        """Nothing to give up: each send closes its own connection."""
 
     def _content(self, message: Message) -> bytes:
         names = chat.called(self.at, message.address)

@@ -11,8 +11,7 @@ from pydantic import ConfigDict
 
 from alerting.notifiers.api import OPTIONS, Accepted, Hidden, Message, Progress
 from alerting.notifiers.exchange import Request, exchange
-from alerting.notifiers.line import Line
-from alerting.notifiers.reach import ca_complaint, url_complaint, words
+from alerting.notifiers.reach import Trust, ca_complaint, url_complaint, words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +28,7 @@ class Heartbeat:
 
     url: str = field(repr=False)
     ca: str | None = None
-    line: Hidden[Line] = field(default_factory=Line, init=False, repr=False, compare=False)
+    trust: Hidden[Trust] = field(default_factory=Trust, init=False, repr=False, compare=False)
 
     @property
     def needs_address(self) -> bool:
@@ -50,11 +49,10 @@ class Heartbeat:
             ca=self.ca,
             secrets=(parts.path, parts.query, parts.username, parts.password),
         )
-        answer = await exchange(request, progress, self.line)
+        answer = await exchange(request, progress, self.trust)
         if not answer.well:
             raise answer.refusal()
         return Accepted(detail=words(f"{answer.status} {answer.said}"))
 
     async def close(self) -> None:
-        """Let go of connections that are kept."""
-        self.line.close()
+        """Nothing to give up: each send closes its own connection."""

@@ -1,19 +1,16 @@
-"""The line to one HTTP provider: a fresh connection for each message, and in a burst of them some that are kept.
+"""The line to one HTTP provider: a fresh connection for each message, and what is read of the one answer on it.
 
-Where little happens nothing is kept. Of many messages within a second each would pay for a connection of its own; so
-one that has carried its answer whole carries the next message too, within a second and while nothing has come over it.
-A kept connection may die all the same while a message is on its way. Then nobody knows whether it was taken, as with a
-fresh one that dies: it is never sent anew from here.
+Nothing is kept for the next message. What is still on its way on a used connection (an answer sent twice, the refusal
+of a body that nobody read) cannot be told from the answer to the next message: a page would count as taken that was
+refused, or be sent again that was taken.
 """
 
 from __future__ import annotations
 
 import asyncio
-import select
 import socket
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import httptools
@@ -21,18 +18,14 @@ from aiohappyeyeballs import start_connection
 
 from alerting.notifiers.reach import Trust, resolve
 
-IDLE: Final = 1.0
-"""Seconds for which a connection is kept: less than any provider keeps it, so that it is we who let it go."""
-BURST: Final = 4
-"""So many messages within a second are a burst: only then connections are kept."""
-KEPT: Final = 16
-"""Connections kept at most."""
 HEAD_BYTES: Final = 65536
+"""Of a head; and, beside the body that is wanted, of all that comes."""
 CLOSING_SECONDS: Final = 1.0
 """How long the other side may take to take leave of an encrypted connection."""
 HASTE: Final = 0.25
 """Seconds after which the next of several addresses is tried beside the first."""
 _BODILESS: Final = (204, 304)
+_REFUSALS: Final = 400
 
 
 class LookUpError(Exception):
@@ -54,41 +47,36 @@ class Place:
 
 
 class Wire(asyncio.Protocol):
-    """One connection, and what is read of the one answer that is under way on it."""
+    """One connection, for one request and its answer, of whose body up to `most` bytes are wanted."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
         """Nothing is asked yet."""
         self.status = 0
         self.fields: dict[str, str] = {}
         self.body = bytearray()
         self.whole = False
         """True once the answer has come to its end."""
-        self._stays = False
-        self._transport: asyncio.Transport | None = None
-        self._parser = httptools.HttpResponseParser(self)
-        self._most = 0
+        self._most = most
         self._read = 0
+        self._parser = httptools.HttpResponseParser(self)
+        self._transport: asyncio.Transport | None = None
         self._news: asyncio.Future[None] | None = None
         self._broken: Exception | None = None
-        self._over = True
-        """True where nothing may come: before a request, and after the end of its answer."""
-        self._spoilt = False
-        self._idle: asyncio.TimerHandle | None = None
+        """Why nothing more will come."""
 
-    async def ask(
-        self, request: bytes, leaves: Callable[[], None], most: int, patience: float | None
-    ) -> None:
-        """Send a request and read its answer: the head, and up to `most` bytes of body for `patience` seconds.
+    async def ask(self, request: bytes, leaves: Callable[[], None], patience: float | None) -> None:
+        """Send the request and read its answer: the head, and of the body what comes in `patience` seconds.
 
-        `leaves` is called before the first byte is sent. What becomes of the body is no error. Raise OSError,
-        NotHttpError, and ConnectionError where there is no answer.
+        `leaves` is called before the first byte is sent: never where a refusal has come before. What becomes of the
+        body is no error. Raise OSError, NotHttpError, and ConnectionError where there is no answer.
         """
-        leaves()
-        self._parser = httptools.HttpResponseParser(self)
-        self.status, self._read, self._most, self._over = 0, 0, most, False
-        self.fields, self.body, self.whole, self._stays = {}, bytearray(), False, False
-        if self._transport is not None:
+        if self._broken is not None:
+            raise self._broken
+        if self._transport is not None and not self.status:
+            leaves()
             self._transport.write(request)
+        elif self.status < _REFUSALS:  # who accepts what was not said yet speaks of something else
+            raise NotHttpError
         while not self.status:
             await self._more()
         try:
@@ -96,39 +84,15 @@ class Wire(asyncio.Protocol):
                 while not self._enough:
                     await self._more()
         except (TimeoutError, OSError, NotHttpError):  # the status has said what there is to say
-            self._spoilt = True
+            pass
 
-    @property
-    def fresh(self) -> bool:
-        """True where it may carry another message: as far as can be seen from here, for the other side may close it."""
-        return self._stays and not self._spoilt and self._broken is None
-
-    @property
-    def silent(self) -> bool:
-        """True where nothing waits to be read, neither an end nor words that nobody asked for."""
-        if self._broken is not None or self._spoilt or self._transport is None:
-            return False
-        look = select.poll()
-        look.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN | select.POLLRDHUP)
-        return not look.poll(0)
-
-    def keep(self, let_go: Callable[[Wire], None]) -> None:
-        """Stay for a while; `let_go` is called when nobody has taken it until then."""
-        self._idle = asyncio.get_running_loop().call_later(IDLE, let_go, self)
-
-    def take(self) -> None:
-        """Be used again."""
-        if self._idle is not None:
-            self._idle.cancel()
-
-    def close(self, *, at_once: bool = False) -> None:
-        """Let it go; `at_once` without a word to the other side."""
-        self.take()
+    def close(self) -> None:
+        """Let it go; where the answer has not come to its end, without a word to the other side."""
         if self._transport is not None:
-            if at_once:
-                self._transport.abort()
-            else:
+            if self.whole:
                 self._transport.close()
+            else:
+                self._transport.abort()
 
     @property
     def _enough(self) -> bool:
@@ -152,36 +116,28 @@ class Wire(asyncio.Protocol):
         """End. Of an answer that tells no length this is the end."""
         if self.status and exc is None and not self._sized:
             self.whole = True
-        self._broken = exc or ConnectionResetError()
+        self._broken = self._broken or exc or ConnectionResetError()
         self._tell()
 
     def data_received(self, data: bytes) -> None:
         """Take in what has come; more than is wanted is left unread."""
-        if self._over:
-            self._spoilt = True
-        else:
+        if self._broken is None and not self._enough:
             self._read += len(data)
             try:
                 self._parser.feed_data(data)
             except httptools.HttpParserUpgrade:  # 101: what follows is no HTTP any more
-                self._spoilt = True
+                self.whole = True
             except httptools.HttpParserError:
-                self._spoilt = True
-                if not self.status:
-                    self._broken = NotHttpError()
-            if not self.status and self._read >= HEAD_BYTES:
+                self._broken = None if self.whole else NotHttpError()
+            if self._read > HEAD_BYTES + (self._most if self.status else 0):
                 self._broken = NotHttpError()
-        if self._transport is not None and (self._spoilt or self._enough) and not self.fresh:
+        if self._transport is not None and (self._broken is not None or self._enough):
             self._transport.pause_reading()
         self._tell()
 
     @property
     def _sized(self) -> bool:
         return "content-length" in self.fields or "transfer-encoding" in self.fields
-
-    def on_message_begin(self) -> None:
-        """Meet the beginning of an answer; of another one behind it nobody wants to know."""
-        self._spoilt = self._spoilt or self._over
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header of the answer."""
@@ -191,90 +147,44 @@ class Wire(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """Meet the end of a head; that of an interim answer is forgotten."""
         status = self._parser.get_status_code()
-        if self._over or (100 <= status < 200 and status != 101):
+        if self.status:  # another answer behind the one that counts
+            return
+        if 100 <= status < 200 and status != 101:
             self.fields.clear()
             return
         self.status = status
-        if status in _BODILESS:
-            self._end()
+        self.whole = status in _BODILESS
 
     def on_body(self, data: bytes) -> None:
         """Keep the beginning of the body."""
-        if not self._over and len(self.body) < self._most:
+        if not self.whole and len(self.body) < self._most:
             self.body += data
 
     def on_message_complete(self) -> None:
         """Meet the end of the answer."""
-        if self.status and not self._over:
-            self._end()
-
-    def _end(self) -> None:
-        self.whole = self._over = True
-        self._stays = self._parser.should_keep_alive()  # it knows this only now
+        self.whole = self.whole or self.status > 0
 
 
-@dataclass(slots=True, eq=False)
-class Line:
-    """What a notifier keeps between messages: whose certificates it believes, and in a burst its connections."""
-
-    trust: Trust = field(default_factory=Trust)
-    _kept: list[Wire] = field(default_factory=list)
-    _to: Place | None = None
-    _begun: deque[float] = field(default_factory=lambda: deque(maxlen=BURST))
-
-    def busy(self) -> bool:
-        """Count a message, and tell whether so many leave that connections should be kept."""
-        now = asyncio.get_running_loop().time()
-        self._begun.append(now)
-        return len(self._begun) == BURST and now - self._begun[0] < 1.0
-
-    async def wire(self, place: Place) -> Wire:
-        """Return a connection that nobody else uses. Raise LookUpError, OSError, DeliveryError."""
-        while self._kept and place == self._to:
-            wire = self._kept.pop()
-            wire.take()
-            if wire.silent:
-                return wire
-            wire.close()
-        context = await self.trust.load(place.ca) if place.tls else None
-        try:
-            found = await resolve(place.host, place.port)
-        except (OSError, UnicodeError) as error:
-            raise LookUpError from error
-        connected = await start_connection(
-            [(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", address) for family, address in found],
-            happy_eyeballs_delay=HASTE,
+async def connect(place: Place, trust: Trust, most: int) -> Wire:
+    """Return a connection of one's own. Raise LookUpError, OSError, DeliveryError."""
+    context = await trust.load(place.ca) if place.tls else None
+    try:
+        found = await resolve(place.host, place.port)
+    except (OSError, UnicodeError) as error:
+        raise LookUpError from error
+    connected = await start_connection(
+        [(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", address) for family, address in found],
+        happy_eyeballs_delay=HASTE,
+    )
+    try:
+        _, wire = await asyncio.get_running_loop().create_connection(
+            lambda: Wire(most),
+            sock=connected,
+            ssl=context,
+            server_hostname=place.host.removesuffix(".") if place.tls else None,
+            ssl_shutdown_timeout=CLOSING_SECONDS if place.tls else None,
         )
-        try:
-            _, wire = await asyncio.get_running_loop().create_connection(
-                Wire,
-                sock=connected,
-                ssl=context,
-                server_hostname=place.host if place.tls else None,
-                ssl_shutdown_timeout=CLOSING_SECONDS if place.tls else None,
-            )
-        except BaseException:
-            connected.close()
-            raise
-        return wire
-
-    def give_back(self, wire: Wire, place: Place, *, keep: bool) -> None:
-        """Keep a connection for the next message, or let it go."""
-        if keep and wire.fresh and len(self._kept) < KEPT:
-            if place != self._to:
-                self.close()
-                self._to = place
-            self._kept.append(wire)
-            wire.keep(self._let_go)
-        else:
-            wire.close(at_once=not wire.whole)
-
-    def close(self) -> None:
-        """Let go of what is kept."""
-        while self._kept:
-            self._kept.pop().close()
-
-    def _let_go(self, wire: Wire) -> None:
-        if wire in self._kept:
-            self._kept.remove(wire)
-        wire.close()
+    except BaseException:
+        connected.close()
+        raise
+    return wire

@@ -16,8 +16,7 @@ from alerting.notifiers import chat
 from alerting.notifiers.api import OPTIONS, Accepted, DeliveryError, Hidden, Message, Progress
 from alerting.notifiers.chat import AUTH, Dialect
 from alerting.notifiers.exchange import Answer, Request, exchange
-from alerting.notifiers.line import Line
-from alerting.notifiers.reach import ca_complaint, words
+from alerting.notifiers.reach import Trust, ca_complaint, words
 
 TEXT_BYTES: Final = 24000
 """It takes 32 KB, and each line becomes a paragraph."""
@@ -51,7 +50,7 @@ class ServerChan:
     key: str = field(repr=False)
     api: str | None = None
     ca: str | None = None
-    line: Hidden[Line] = field(default_factory=Line, init=False, repr=False, compare=False)
+    trust: Hidden[Trust] = field(default_factory=Trust, init=False, repr=False, compare=False)
 
     @property
     def needs_address(self) -> bool:
@@ -81,11 +80,10 @@ class ServerChan:
             secrets=(key,),
             patience=None,
         )
-        return _judge(await exchange(request, progress, self.line))
+        return _judge(await exchange(request, progress, self.trust))
 
     async def close(self) -> None:
-        """Let go of connections that are kept."""
-        self.line.close()
+        """Nothing to give up: each send closes its own connection."""
 
     def _url(self, key: str) -> str:
         third = re.match(r"sctp(\d+)t", key)

@@ -20,8 +20,7 @@ from alerting.notification import Reason
 from alerting.notifiers.api import OPTIONS, Accepted, DeliveryError, Hidden, Message, Progress
 from alerting.notifiers.body import body
 from alerting.notifiers.exchange import Answer, Request, exchange
-from alerting.notifiers.line import Line
-from alerting.notifiers.reach import ca_complaint, url_complaint, words
+from alerting.notifiers.reach import Trust, ca_complaint, url_complaint, words
 
 _MARK: Final = "nightbell-address"
 _NO: Final = ("ok", "success")
@@ -62,7 +61,7 @@ class Webhook:
     method: Literal["POST", "PUT"] = "POST"
     success: Mapping[str, bool | int | str] = field(default_factory=dict)
     ca: str | None = None
-    line: Hidden[Line] = field(default_factory=Line, init=False, repr=False, compare=False)
+    trust: Hidden[Trust] = field(default_factory=Trust, init=False, repr=False, compare=False)
 
     @property
     def needs_address(self) -> bool:
@@ -106,11 +105,10 @@ class Webhook:
                 parts.path, parts.query, parts.username, parts.password, self.secret, *self.headers.values(),
             ),
         )  # fmt: skip
-        return self._judge(await exchange(request, progress, self.line))
+        return self._judge(await exchange(request, progress, self.trust))
 
     async def close(self) -> None:
-        """Let go of connections that are kept."""
-        self.line.close()
+        """Nothing to give up: each send closes its own connection."""
 
     def _target(self, address: str) -> str:
         try:

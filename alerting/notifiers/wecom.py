@@ -14,8 +14,7 @@ from alerting.notifiers import chat
 from alerting.notifiers.api import OPTIONS, Accepted, Hidden, Message, Progress
 from alerting.notifiers.chat import AUTH, BUSY, RATE, REFUSED, At, Dialect
 from alerting.notifiers.exchange import Request
-from alerting.notifiers.line import Line
-from alerting.notifiers.reach import ca_complaint
+from alerting.notifiers.reach import Trust, ca_complaint
 
 TEXT_BYTES: Final = 2048
 
@@ -61,7 +60,7 @@ class WeCom:
     at: At = ()
     api: str = "https://qyapi.weixin.qq.com"
     ca: str | None = None
-    line: Hidden[Line] = field(default_factory=Line, init=False, repr=False, compare=False)
+    trust: Hidden[Trust] = field(default_factory=Trust, init=False, repr=False, compare=False)
 
     @property
     def needs_address(self) -> bool:
@@ -100,8 +99,7 @@ class WeCom:
             secrets=(key,),
             patience=None,
         )
-        return await chat.tell(request, progress, self.line, DIALECT)
+        return await chat.tell(request, progress, self.trust, DIALECT)
 
     async def close(self) -> None:
-        """Let go of connections that are kept."""
-        self.line.close()
+        """Nothing to give up: each send closes its own connection."""

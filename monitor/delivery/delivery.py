@@ -174,7 +174,8 @@ class Delivery:
                     self._lost_claim = False
                 if answered:
                     await self._store.record(Changes(receipts=tuple(answered)))
-                due = None if len(rows) >= most else await self._store.next_due(now, _full(self._room()))
+                full |= _full(self._room())  # also what was found again may have filled one
+                due = None if len(rows) >= most else await self._store.next_due(now, full)
         except TimeoutError:
             return TRY_AGAIN
         if len(rows) >= most:

@@ -1,19 +1,19 @@
-"""A receiver that counts its connections and is told what to do with each request by its place.
+"""A receiver that counts its connections and is told what to do with each: before its request (0) and with it (1).
 
-async with KeptServer(lambda connection, request: "late" if request == 2 else "ok") as server:
-    server.url, server.taken            # (connection, request, body), both counted from one
+async with LineServer(lambda connection, request: "late" if request == 2 else "ok") as server:
+    server.url, server.taken            # (connection, 1, body), connections counted from one
 
 ok          200 {"id": "CONNECTION.REQUEST"}
-close       the same, said to be the last on this connection, which stays open
-hang-up     the same, and the connection is closed without a word of it
 cut         reads the request, then resets the connection
 late        answers once `server.released` is set
 talk        the same answer, and another that nobody asked for right behind it
-mutter      the same answer, and some bytes of more a moment later
-old         an answer of HTTP/1.0
 hint        an interim answer (103) before the true one
-half        a length that is longer than what comes
+half        a length that is longer than what comes, and the end of the connection
 endless     a head without end
+bad-chunk   a head, and a chunk that is none
+trailers    a head, a whole body, and headers behind it without end
+early       503 as soon as somebody connects, before anything is read
+welcome     200 as soon as somebody connects
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from types import TracebackType
 from typing import Self
 
 
-class KeptServer:
+class LineServer:
     """Listens on loopback while the context is open."""
 
     def __init__(
@@ -39,8 +39,8 @@ class KeptServer:
         self.heads: list[str] = []
         self.connections = 0
         self.open = 0
-        self.hung_up = 0
-        self.muttered = False
+        self.endless = 0
+        """Bytes of trailers that were taken."""
         self.released = asyncio.Event()
         self.port = 0
         self._act = act
@@ -66,60 +66,60 @@ class KeptServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self.open += 1
-        connection, request = self.connections, 0
+        connection = self.connections
         try:
-            while await self._one(reader, writer, connection, request := request + 1):
-                pass
+            if (early := self._act(connection, 0)) in _EARLY:
+                writer.write(_answer("{}", _EARLY[early]))
+                await writer.drain()
+            await self._one(reader, writer, connection)
         except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError):
             pass
         finally:
             self.open -= 1
             writer.close()
 
-    async def _one(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, connection: int, request: int
-    ) -> bool:
+    async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, connection: int) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         length = next(
             int(line.split(":")[1]) for line in head.splitlines() if line.lower().startswith("content-length")
         )
         body = (await reader.readexactly(length)).decode()
         self.heads.append(head)
-        self.taken.append((connection, request, body))
-        word = self._act(connection, request)
-        answer = _answer(f'{{"id": "{connection}.{request}"}}', last=word == "close")
+        self.taken.append((connection, 1, body))
+        word = self._act(connection, 1)
+        answer = _answer(f'{{"id": "{connection}.1"}}')
         match word:
             case "cut":
                 plain = writer.get_extra_info("socket")
                 plain.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
                 writer.transport.abort()
-                return False
+                return
             case "late":
                 await self.released.wait()
             case "talk":
                 answer += _answer('{"id": "nobody asked"}')
-            case "old":
-                answer = answer.replace(b"HTTP/1.1", b"HTTP/1.0")
             case "hint":
                 answer = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + answer
             case "half":
                 answer = answer.replace(b"Content-Length: ", b"Content-Length: 1")
             case "endless":
                 answer = b"HTTP/1.1 200 OK\r\n" + b"X-More: 0123456789\r\n" * 5000
+            case "bad-chunk":
+                answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n"
+            case "trailers":
+                answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nX-More: "
         writer.write(answer)
         await writer.drain()
-        if word == "mutter":
-            await asyncio.sleep(0)
-            writer.write(b"HTTP/1.1 200 OK\r\n")
+        while word == "trailers" and not writer.is_closing():
+            writer.write(b"a" * 65536)
             await writer.drain()
-            self.muttered = True
-        if word == "hang-up":
-            writer.close()
-            await writer.wait_closed()
-            self.hung_up += 1
-        return word != "hang-up"
+            self.endless += 65536
+        if word == "bad-chunk":
+            await reader.read()  # until the other side leaves
 
 
-def _answer(body: str, *, last: bool = False) -> bytes:
-    leave = "Connection: close\r\n" if last else ""
-    return f"HTTP/1.1 200 OK\r\n{leave}Content-Length: {len(body)}\r\n\r\n{body}".encode()
+_EARLY = {"early": "503 Busy", "welcome": "200 OK"}
+
+
+def _answer(body: str, status: str = "200 OK") -> bytes:
+    return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
