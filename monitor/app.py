@@ -217,8 +217,9 @@ class App:
         silent = now - self._last_run
         if silent < 10:  # nearly always: thousands of checks need not be gone through
             return now
-        own = (one for one in self.config.checks.values() if not self.crew.shares_out(one))
-        quickest = min((one.every + one.timeout for one in own), default=None)
+        own = [one for one in self.config.checks.values() if not self.crew.shares_out(one)]
+        longest = max((one.timeout for one in own), default=0.0)  # others may wait behind it for their place
+        quickest = min((one.every + one.timeout + longest for one in own), default=None)
         return now if quickest is None or silent < quickest + 10 else self._last_run
 
     async def take_over(self) -> None:

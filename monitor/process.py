@@ -23,7 +23,7 @@ from monitor.app import App
 from monitor.clock import Clock, SystemClock
 from monitor.daemon import Vitals
 from monitor.descriptors import Shares
-from monitor.engine.loop import loop_factory
+from monitor.engine.loop import COLLECT_CYCLES, loop_factory
 from monitor.keys import Secrets
 from monitor.memory import give_back
 from monitor.store.errors import StoreError
@@ -36,9 +36,6 @@ log = logging.getLogger("nightbell")
 
 MANNED: Final = 10.0
 """Seconds in which worker processes are awaited before we are ready; who is late begins later."""
-COLLECT: Final = (20_000, 20, 20)
-"""New objects before the collector looks for cycles, and so on: nearly all that runs make goes without it. By Python's
-own measure it took a tenth of the CPU of ten thousand checks."""
 GRACE: Final = 6.0
 """Seconds a send under way is given to end when we stop."""
 
@@ -172,7 +169,7 @@ def _keep_what_stays() -> None:
     gc.collect()
     give_back()
     gc.freeze()
-    gc.set_threshold(*COLLECT)
+    gc.set_threshold(*COLLECT_CYCLES)
     gc.enable()
 
 

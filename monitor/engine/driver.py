@@ -19,7 +19,7 @@ T = TypeVar("T")
 class Drive(Generic[T]):
     """One coroutine under way. `ended(result, None)` or `ended(None, problem)` is called once."""
 
-    __slots__ = ("_coroutine", "_ended", "_loop", "_step", "_waits")
+    __slots__ = ("__weakref__", "_coroutine", "_ended", "_loop", "_step", "_waits")
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class Drive(Generic[T]):
         self._ended = ended
         self._loop = loop
         self._waits: Any = None
-        self._step = self._go_on  # one bound method for all waits
+        self._step: Callable[..., None] = self._go_on  # one bound method for all waits
 
     def start(self) -> None:
         """Run up to the first wait."""
@@ -57,8 +57,10 @@ class Drive(Generic[T]):
         try:
             waits = way(given)
         except StopIteration as end:
+            self._step = _over  # else it would hold itself, and all that belongs to the run, until a collector comes by
             self._ended(end.value, None)
         except BaseException as problem:  # also a cancellation is an end, and told as it is
+            self._step = _over
             self._ended(None, problem)
         else:
             if type(waits) is Signal:
@@ -70,3 +72,7 @@ class Drive(Generic[T]):
                 self._waits = waits
                 waits._asyncio_future_blocking = False  # noqa: SLF001 - what a task says to a future it waits for
                 waits.add_done_callback(self._step)
+
+
+def _over(_: object = None) -> None:
+    """Do nothing: there is nothing to go on with."""

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Final
+
+COLLECT_CYCLES: Final = (20_000, 20, 20)
+"""New objects before the collector looks for cycles, and so on: runs leave none, so there is little to be found."""
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

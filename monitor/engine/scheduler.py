@@ -26,6 +26,8 @@ IN_FLIGHT: Final = 1000
 """Runs under way at once; what is due beyond waits, and its lateness shows."""
 PER_HOST: Final = 200
 """Runs under way against one host: one that hangs takes neither all the room nor all our descriptors."""
+TICK: Final = 0.001
+"""What is due within a millisecond is due: timers of a loop come up to as much too soon."""
 SETTLE: Final = 0.1
 """Seconds between start and the first run."""
 
@@ -100,7 +102,7 @@ class Scheduler(Generic[T]):
         first: Callable[[T], float] | None = None,
         room: int = IN_FLIGHT,
         per_host: int = PER_HOST,
-        breathe: Callable[[], None] = lambda: None,
+        breathe: Callable[[], object] = lambda: None,
     ) -> None:
         """Nothing runs before `run` is awaited. `first` tells in how many seconds a new turn comes up first.
 
@@ -190,9 +192,10 @@ class Scheduler(Generic[T]):
 
     def _fire(self) -> None:
         self._timer = None
+        self._breathe()  # what has come over kept connections since: their next run shall not take it for its answer
         now = self._loop.time()
         self._rested = now + self._quantum
-        while self._heap and self._heap[0][0] <= now and len(self._under_way) < self._room:
+        while self._heap and self._heap[0][0] <= now + TICK and len(self._under_way) < self._room:
             due, number, job = heapq.heappop(self._heap)
             if job.number != number or self._jobs.get(job.turn.name) is not job:
                 continue  # brought forward, or no longer watched
@@ -206,15 +209,19 @@ class Scheduler(Generic[T]):
             if job.host is not None and self._at_host.get(job.host, 0) >= self._per_host:
                 self._waiting.setdefault(job.host, deque()).append((due, job))
             else:
-                self._begin(job, now - due)
+                self._take_place(job)
+                self._begin(job, max(0.0, now - due))
                 self._breathe()
         self._arm()
 
-    def _begin(self, job: _Job[T], late: float) -> None:
-        self._counts.began(late)
+    def _take_place(self, job: _Job[T]) -> None:
         self._under_way.add(job)
         if job.host is not None:
             self._at_host[job.host] = self._at_host.get(job.host, 0) + 1
+
+    def _begin(self, job: _Job[T], late: float) -> None:
+        """Start a run that has its place."""
+        self._counts.began(late)
         try:
             run = self._start(job.turn, job.memory, partial(self._over, job))
         except Exception:  # one that cannot be started must not stop the others
@@ -252,13 +259,17 @@ class Scheduler(Generic[T]):
             if not queue:
                 del self._waiting[host]
             if self._jobs.get(job.turn.name) is job:
+                self._take_place(job)  # at once: another turn could take it meanwhile
                 # Not from within the end of another: a host that refuses at once would nest without an end.
                 self._loop.call_soon(self._begin_waiting, job, due)
                 return
 
     def _begin_waiting(self, job: _Job[T], due: float) -> None:
-        if self._open:
+        if self._open and self._jobs.get(job.turn.name) is job:
+            self._breathe()
             self._begin(job, self._loop.time() - due)
+        else:
+            self._over(job)
 
     def _bring_forward(self, job: _Job[T], due: float) -> None:
         if due < job.due:

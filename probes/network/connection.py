@@ -184,6 +184,8 @@ class Connection:
             self._socket = secured
             await self._shake_hands(secured)
         except OSError as failure:
+            if failure.errno in OUR_FAULT and not isinstance(failure, ssl.SSLError):
+                raise
             raise ProbeFailed(
                 ErrorClass.TLS, f"cannot speak TLS with {self.name}: {describe(failure)}"
             ) from failure

@@ -116,14 +116,15 @@ class Poller:
         """Let go of a socket that is about to be closed."""
         self._signals.pop(descriptor, None)
 
-    def serve(self) -> None:
-        """Have go on whoever waits for what is ready now."""
+    def serve(self) -> int:
+        """Have go on whoever waits for what is ready now; return for how many sockets that was."""
         signals = self._signals
         # Looked up before any goes on: one that closes its socket may hand its number to a new one.
         ready = [(number, events, signals.get(number)) for number, events in self._epoll.poll(0, BATCH)]
         for number, events, signal in ready:
             if signal is not None and signals.get(number) is signal:
                 signal.edge(events)
+        return len(ready)
 
 
 _pollers: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, Poller]] = WeakKeyDictionary()
@@ -136,10 +137,9 @@ class _Latest:
     poller: Poller
 
 
-def serve() -> None:
-    """Have go on whoever waits on the running loop for what is ready now, where anybody has ever waited."""
-    if _Latest.loop() is asyncio.get_running_loop():
-        _Latest.poller.serve()
+def serve() -> int:
+    """Have go on whoever waits on the running loop for what is ready now; return for how many sockets that was."""
+    return _Latest.poller.serve() if _Latest.loop() is asyncio.get_running_loop() else 0
 
 
 def poller() -> Poller:

@@ -76,7 +76,9 @@ class Crew:
         self._vitals = vitals
         self._clock = clock
         per_host = max(1, shares.per_host // max(1, count))
-        self._room = Room(runs=shares.runs, per_host=per_host, kept=shares.kept)
+        self._room = Room(
+            runs=shares.runs, per_host=per_host, kept=shares.kept, name_servers=shares.name_servers
+        )
         self._hung = hung
         self._absent = absent
         self._seats = tuple(Seat(number, self._loop.time()) for number in range(count))
@@ -92,7 +94,7 @@ class Crew:
 
     def shares_out(self, check: Check) -> bool:
         """Say whether a check is for a worker: what is measured on this machine stays in the daemon."""
-        return bool(self._seats) and not check.probe.HOST
+        return bool(self._seats) and check.probe.target is not None
 
     def watch(self, checks: Mapping[str, Check]) -> None:
         """Have the workers run exactly `checks`: only what has changed is handed over."""

@@ -28,16 +28,17 @@ SURROUNDINGS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
-    """How much a worker may have open: runs at once, of those against one host, connections kept between runs."""
+    """How much a worker may have open: runs at once, of those against one host, connections kept, name servers."""
 
     runs: int
     per_host: int
     kept: int
+    name_servers: int
 
     @property
-    def words(self) -> tuple[str, str, str]:
+    def words(self) -> tuple[str, ...]:
         """Return it as it goes over the command line."""
-        return str(self.runs), str(self.per_host), str(self.kept)
+        return str(self.runs), str(self.per_host), str(self.kept), str(self.name_servers)
 
 
 class Hand:

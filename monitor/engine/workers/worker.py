@@ -1,9 +1,9 @@
 """A worker process: runs the checks it is given at their turns and reports what they saw, until its line ends.
 
-Started by the daemon as `python -I -m monitor.engine.workers.worker PARENT LEVEL RUNS PER_HOST KEPT`, its end of
-the line as standard input. It knows its checks and nothing else: no channel, no store, no key. It never outlives the
-daemon, and ends by itself where nobody reads what it says or its own turns have come to a stop; the daemon then starts
-another.
+Started by the daemon as `python -I -m monitor.engine.workers.worker PARENT LEVEL RUNS PER_HOST KEPT NAMES`, its
+end of the line as standard input. It knows its checks and nothing else: no channel, no store, no key. It never
+outlives the daemon, and ends by itself where nobody reads what it says or its own turns have come to a stop; the
+daemon then starts another.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from monitor.engine.counts import Counts
-from monitor.engine.loop import loop_factory
+from monitor.engine.loop import COLLECT_CYCLES, loop_factory
 from monitor.engine.runner import Attempt, Executors, Runner
 from monitor.engine.scheduler import Memory, Scheduler
 from monitor.engine.workers.wire import (
@@ -52,6 +52,8 @@ UNREAD: Final = 64 * 1024 * 1024
 """Bytes that the daemon has not read after which we give up."""
 STOPPED: Final = 35.0
 """Seconds without a sample beyond the time the quickest check needs for one: our turns have stopped."""
+UNREADABLE: Final = 65
+"""Exit code of a worker that cannot read its orders; why stands on standard error."""
 NOTES: Final = 100
 """Lines for the log in one report; a worker that has more to say repeats itself."""
 NOTE_CHARACTERS: Final = 8000
@@ -121,7 +123,11 @@ class Worker(logging.Handler):
                 _leave()
 
     def _obey(self, frame: bytes) -> None:
-        given = read_order(frame)
+        try:
+            given = read_order(frame)
+        except Exception:  # such as another version's: what it means is not to be guessed
+            traceback.print_exc()
+            os._exit(UNREADABLE)
         if isinstance(given, Again):
             for name in given.names:
                 self._scheduler.look_again(name)
@@ -135,7 +141,12 @@ class Worker(logging.Handler):
     def _watch(self) -> None:
         self._scheduler.watch(self._orders)
         self._last = self._loop.time()
-        self._quickest = min((one.every + one.timeout for one in self._orders.values()), default=None)
+        orders = self._orders.values()
+        longest = max(
+            (one.timeout for one in orders), default=0.0
+        )  # others may wait behind it for their place
+        self._quickest = min((one.every + one.timeout + longest for one in orders), default=None)
+        gc.set_threshold(*COLLECT_CYCLES)
         gc.collect()
         gc.freeze()  # what was handed over stays: each full pass over it would stop the loop
 
@@ -173,7 +184,7 @@ class Worker(logging.Handler):
 
 def main() -> None:
     """Serve the daemon that started us."""
-    parent, level, runs, per_host, SPARE.connections = (int(word) for word in sys.argv[1:6])
+    parent, level, runs, per_host, SPARE.connections, SPARE.name_servers = map(int, sys.argv[1:7])
     _die_with(parent)
     _fall_first()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

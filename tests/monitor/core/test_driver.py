@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
 from typing import Any
+from weakref import ref
 
 import pytest
 
@@ -48,6 +50,25 @@ async def read(ours: socket.socket, signal: Signal) -> bytes:
             return ours.recv(100)
         except BlockingIOError:
             await signal
+
+
+def test_what_has_ended_goes_without_the_garbage_collector() -> None:
+    async def go() -> bool:
+        async def look() -> int:
+            await asyncio.sleep(0)
+            return 7
+
+        drive, ended = driven(look())
+        await over(ended)
+        gone = ref(drive)
+        gc.disable()
+        try:
+            del drive
+            return gone() is None
+        finally:
+            gc.enable()
+
+    assert asyncio.run(go())
 
 
 @pytest.mark.parametrize("loop", LOOPS)

@@ -258,6 +258,40 @@ def test_a_good_run_keeps_no_log_and_a_bad_one_does() -> None:
 
 
 @pytest.mark.parametrize("loop", LOOPS)
+def test_an_answer_that_lies_in_the_kernel_when_its_deadline_strikes_came_in_time(loop: str) -> None:
+    """One turn of the loop may hold up the next for a little while: timers come before sockets then."""
+
+    def serve(listener: socket.socket) -> None:
+        with listener.accept()[0] as asked:
+            time.sleep(0.15)  # the answer comes before the deadline, and while nobody reads
+            asked.sendall(b"hello\n")
+            asked.recv(1)
+
+    async def go() -> Sample:
+        with socket.create_server(("127.0.0.1", 0)) as listener, Executors() as executors:
+            far = threading.Thread(target=serve, args=(listener,))
+            far.start()
+            probe = Tcp(target=f"127.0.0.1:{listener.getsockname()[1]}", expect="hello")
+            one = Check(name="c", probe=probe, every=10, timeout=0.3, retry_every=1, fingerprint="c")
+            runner, found = Runner(executors), list[Any]()
+            runner.start(one, {}, found.append)
+            ready, writing = (
+                socket.socketpair()
+            )  # the turn that holds us up is one of a socket, as a scrape's is
+            with ready, writing:
+                loop = asyncio.get_running_loop()
+                loop.add_reader(ready, lambda: (ready.recv(1), time.sleep(0.22)))
+                await asyncio.sleep(0.12)
+                writing.send(b"x")
+                await until(lambda: len(found) == 1)
+                loop.remove_reader(ready)
+            far.join()
+        return found[0]  # type: ignore[no-any-return]
+
+    assert finished(go, loop).outcome is Outcome.UP
+
+
+@pytest.mark.parametrize("loop", LOOPS)
 def test_where_we_are_held_up_those_who_answered_in_time_are_not_called_down(loop: str) -> None:
     """A paused machine finds more answers than it reads at once, and all deadlines over."""
     count = 200

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.model import Check
 from lab.core_parts import check, for_ever
 from lab.core_virtual import START, settle, virtually, wait_for
 from monitor.daemon import Vitals
@@ -25,8 +26,6 @@ from probes.network.tcp import Tcp
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-    from config.model import Check
 
 
 class Runs:
