@@ -22,6 +22,11 @@ THINGS = sa.Table(
     sa.Column("body", sa.JSON),
     sa.Column("state", sa.String),
 )
+THEIRS = sa.table(
+    "things",
+    *(sa.column(column.name, sa.DateTime() if column.name == "at" else column.type) for column in THINGS.c),
+)
+"""The same table, its times left to SQLAlchemy."""
 SETTLE = (
     sa.update(THINGS)
     .where(THINGS.c.id == sa.bindparam("key"), THINGS.c.state == "open")
@@ -51,7 +56,7 @@ def database() -> sa.Engine:
 def test_what_is_stored_is_what_sqlalchemy_stores(at: datetime | None) -> None:
     with database().begin() as connection:
         Prepared(sa.insert(THINGS)).run(connection, [row("a", at)])
-        connection.execute(sa.insert(THINGS), row("b", at))
+        connection.execute(sa.insert(THEIRS), row("b", None if at is None else at.astimezone(UTC)))
         ours, theirs = connection.exec_driver_sql("SELECT good, at, body, state FROM things ORDER BY id")
         assert ours == theirs
         assert connection.execute(sa.select(THINGS.c.at)).scalars().all() == [at, at]
