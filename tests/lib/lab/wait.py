@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
+_given: set[int] = set()
 
 
 def until(what: Callable[[], T | None], *, within: float, why: str, look_every: float = 0.05) -> T:
@@ -30,14 +31,20 @@ def free_port() -> int:
     """Return a port nobody listens on right now, on loopback.
 
     From below those the kernel gives away by itself: nobody takes it while the one it is for is restarted. Tests that
-    run beside each other draw from ranges of their own.
+    run beside each other draw from ranges of their own, and none is given twice to one process: who draws many at once
+    listens on them later.
     """
     dice, worker = random.SystemRandom(), os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
     first = 12_000 + int(worker) % 4 * 5_000
     while True:
         port = dice.randrange(first, first + 5_000)
+        if port in _given:
+            continue
         with socket.socket() as one, suppress(OSError):
-            one.bind(("127.0.0.1", port))
+            one.bind(("", port))  # some listen on all addresses
+            _given.add(port)
+            if len(_given) > 4_000:
+                _given.clear()
             return port
 
 
