@@ -6,19 +6,17 @@ import asyncio
 import socket
 import ssl
 import struct
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from lab.hostile_http import answer, hostile
+from lab.hostile_tls import HERE, NAME, context, dns, many_tickets, tls_1_0, weak_ciphers
 from lab.probe_certificates import Authority
 from lab.probe_http import Result, failure
 from lab.probe_run import LOOPS, finished, look, surroundings
@@ -28,47 +26,6 @@ from probes.network.expect import Expect
 from probes.network.handshake import Tls
 from probes.network.http import Http
 from probes.sample import ErrorClass
-
-NAME = "shop.example.com"
-Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
-
-
-def server(
-    authority: Authority,
-    folder: Path,
-    *,
-    names: Sequence[x509.GeneralName] = (x509.DNSName(NAME),),
-    common: str = "server",
-    key: Key | None = None,
-    extra: int = 0,
-) -> ssl.SSLContext:
-    """Return a server's context with a certificate of these names; `extra` more come along in its chain."""
-    key = key or ec.generate_private_key(ec.SECP256R1())
-    root = x509.load_pem_x509_certificate(authority.ca.cert_pem.bytes())
-    signer = serialization.load_pem_private_key(authority.ca.private_key_pem.bytes(), None)
-    assert isinstance(signer, ec.EllipticCurvePrivateKey)
-    now = datetime.now(UTC)
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)]))
-        .issuer_name(root.subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=30))
-    )
-    if names:
-        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-    leaf = builder.sign(signer, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-    secret = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    path = folder / "server.pem"
-    path.write_bytes(secret + leaf + leaf * extra)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.set_ciphers("ALL:@SECLEVEL=0")
-    context.load_cert_chain(path)
-    return context
 
 
 def shake(tls: ssl.SSLContext, ca: str, *, name: str = NAME) -> Result:
@@ -81,10 +38,6 @@ def shake(tls: ssl.SSLContext, ca: str, *, name: str = NAME) -> Result:
                 return await look(Tls(target="127.0.0.1", port=port, server_name=name, ca=ca), run)
 
     return finished(go)
-
-
-def dns(*names: str) -> tuple[x509.GeneralName, ...]:
-    return tuple(x509.DNSName(name) for name in names)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +63,7 @@ def dns(*names: str) -> tuple[x509.GeneralName, ...]:
 def test_only_a_certificate_for_the_name_will_do(
     options: dict[str, Any], name: str, message: str | None, authority: Authority, tmp_path: Path
 ) -> None:
-    result = shake(server(authority, tmp_path, **options), authority.file, name=name)
+    result = shake(context(authority, tmp_path, **options), authority.file, name=name)
     if message is None:
         assert isinstance(result, Reading), result
     else:
@@ -119,18 +72,8 @@ def test_only_a_certificate_for_the_name_will_do(
         assert failure(result).reading is not None
 
 
-def weak_key(context: ssl.SSLContext) -> None:
+def weak_key(_: ssl.SSLContext) -> None:
     """Change nothing: the certificate is at fault."""
-
-
-def tls_1_0(context: ssl.SSLContext) -> None:
-    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
-    context.maximum_version = ssl.TLSVersion.TLSv1
-
-
-def weak_ciphers(context: ssl.SSLContext) -> None:
-    context.maximum_version = ssl.TLSVersion.TLSv1_2
-    context.set_ciphers("AECDH:@SECLEVEL=0")
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
@@ -152,17 +95,17 @@ def test_what_is_too_weak_or_too_much_is_class_tls(
 ) -> None:
     if "key" in options:
         options = {"key": rsa.generate_private_key(65537, options["key"])}
-    context = server(authority, tmp_path, **options)
-    change(context)
-    result = shake(context, authority.file)
+    tls = context(authority, tmp_path, **options)
+    change(tls)
+    result = shake(tls, authority.file)
     assert failure(result).error is ErrorClass.TLS, result
     assert any(one in failure(result).message for one in message.split("|")), failure(result).message
 
 
 @pytest.mark.parametrize("loop", LOOPS)
 def test_a_storm_of_session_tickets_changes_nothing(loop: str, authority: Authority, tmp_path: Path) -> None:
-    tls = server(authority, tmp_path, names=[x509.IPAddress(ip_address("127.0.0.1"))])
-    tls.num_tickets = 200
+    tls = context(authority, tmp_path, names=[HERE])
+    many_tickets(tls)
 
     async def go() -> Result:
         async with hostile(tls=tls) as target:
