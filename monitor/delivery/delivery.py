@@ -75,6 +75,8 @@ class Delivery:
         self._claiming: asyncio.Task[list[Notification]] | None = None
         self._short = False
         """True where more may be due than the last claim had room for."""
+        self._freed_meanwhile: set[str] | None = None
+        """Channels on which sends have ended while it is being claimed: only then is it known whether more waits."""
         self._soon: asyncio.TimerHandle | None = None
         self._lost_claim = False
         """True after a claim that failed: it may be on the disk all the same."""
@@ -105,6 +107,7 @@ class Delivery:
         """Claim and send, until cancelled."""
         while True:
             self._woken.clear()
+            self._freed_meanwhile = set()
             try:
                 pause = await self._round()
             except StoreError as problem:
@@ -112,6 +115,9 @@ class Delivery:
                 self._vitals.troubles.setdefault("store", str(problem))
                 pause = TRY_AGAIN
             self.answered = self._time()
+            freed, self._freed_meanwhile = self._freed_meanwhile, None
+            for channel in freed:
+                self._freed(channel)
             try:
                 async with asyncio.timeout(pause):
                     await self._woken.wait()
@@ -294,6 +300,9 @@ class Delivery:
 
     def _freed(self, channel: str) -> None:
         """Claim anew where more waits than there was room for: for half a channel at once, as sends end one by one."""
+        if self._freed_meanwhile is not None:
+            self._freed_meanwhile.add(channel)
+            return
         if not self._short:
             return
         known = self._world.config.channels.get(channel)
