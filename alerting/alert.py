@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TypedDict
 
 from alerting.severity import Impact, Severity, worst
-from alerting.thresholds.threshold import LevelThreshold, Threshold
+from alerting.thresholds.threshold import JointThreshold, LevelThreshold, Threshold
 from alerting.thresholds.verdict import AlertKey, Verdict
 
 
@@ -32,7 +32,9 @@ class AlertState(enum.Enum):
 class Alert:
     """`since` is the first bad sample; `breached` says for each level since when it has been without a break.
 
-    `failures` and `goods` count samples in a row; `failures` stops at what the threshold asks for.
+    `failures` and `goods` count samples in a row; `failures` stops at what the threshold asks for. Where that asks for
+    some of the last samples, `failures` counts those, and `recent` has a bit for each sample, the last one lowest.
+    `no_data`: what is wrong is that there is no value.
     """
 
     id: str
@@ -44,6 +46,8 @@ class Alert:
     changed_at: datetime
     breached: Mapping[Severity, datetime] = field(default_factory=dict)
     failures: int = 0
+    recent: int = 0
+    no_data: bool = False
     goods: int = 0
     good_since: datetime | None = None
     value: float | None = None
@@ -73,6 +77,7 @@ class _Words(TypedDict):
     value: float | None
     message: str
     error: str
+    no_data: bool
 
 
 def _begin(verdict: Verdict, threshold: Threshold) -> Alert:
@@ -90,12 +95,14 @@ def _begin(verdict: Verdict, threshold: Threshold) -> Alert:
 
 
 def _ripen(alert: Alert, verdict: Verdict, threshold: Threshold) -> Alert:
-    if not verdict.breached:
-        return replace(alert, state=AlertState.OK, changed_at=verdict.at, breached={}, failures=0)
     breached = _breached(alert, verdict)
-    failures = min(alert.failures + 1, threshold.failures)
+    failures, recent = _failures(alert, threshold, failed=bool(verdict.breached))
+    if not failures:
+        return replace(alert, state=AlertState.OK, changed_at=verdict.at, breached={}, failures=0, recent=0)
+    if not verdict.breached:
+        return replace(alert, breached={}, failures=failures, recent=recent)
     ripe = _ripe(breached, failures, verdict.at, threshold)
-    if ripe is None and (breached, failures) == (alert.breached, alert.failures):
+    if ripe is None and (breached, failures, recent) == (alert.breached, alert.failures, alert.recent):
         return alert  # waiting for `for` alone: nothing to record
     severity = ripe or max(verdict.breached, key=_rank)
     since = min(alert.since, verdict.at)
@@ -106,10 +113,19 @@ def _ripen(alert: Alert, verdict: Verdict, threshold: Threshold) -> Alert:
         since=since,
         breached=breached,
         failures=failures,
+        recent=recent,
         fired_at=alert.fired_at if ripe is None else verdict.at,
         changed_at=alert.changed_at if ripe is None else verdict.at,
         **_words(verdict),
     )
+
+
+def _failures(alert: Alert, threshold: Threshold, *, failed: bool) -> tuple[int, int]:
+    """Return how many failures count with the newest sample, and which of the recent samples they are."""
+    if threshold.of <= threshold.failures:
+        return (min(alert.failures + 1, threshold.failures) if failed else 0), 0
+    recent = (alert.recent << 1 | failed) & ((1 << threshold.of) - 1)
+    return recent.bit_count(), recent
 
 
 def _last(alert: Alert, verdict: Verdict, threshold: Threshold) -> Alert:
@@ -121,7 +137,7 @@ def _last(alert: Alert, verdict: Verdict, threshold: Threshold) -> Alert:
     still = [level for level in held if level.rank <= alert.severity.rank]
     severity = worst(_ripe(breached, threshold.failures, verdict.at, threshold), *still) or alert.severity
     same = alert.state is AlertState.FIRING and severity is alert.severity and breached == alert.breached
-    if same and verdict.error_word == alert.error:
+    if same and verdict.error_word == alert.error and verdict.no_data == alert.no_data:
         return alert
     return replace(
         alert,
@@ -173,8 +189,15 @@ def _ripe(
 
 
 def _hold(threshold: Threshold, level: Severity) -> timedelta:
-    return threshold.levels[level].hold if isinstance(threshold, LevelThreshold) else timedelta(0)
+    if isinstance(threshold, LevelThreshold):
+        return threshold.levels[level].hold
+    return threshold.hold if isinstance(threshold, JointThreshold) else timedelta(0)
 
 
 def _words(verdict: Verdict) -> _Words:
-    return {"value": verdict.value, "message": verdict.message, "error": verdict.error_word}
+    return {
+        "value": verdict.value,
+        "message": verdict.message,
+        "error": verdict.error_word,
+        "no_data": verdict.no_data,
+    }

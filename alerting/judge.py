@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
 from alerting.alert import Alert
 from alerting.inputs import Judged
 from alerting.plan import CheckPlan, Plan
-from alerting.state import Proof, State
+from alerting.state import Proof, Record, State
 from alerting.thresholds.quiet import Quiet, compile_quiet
-from alerting.thresholds.verdict import judge
+from alerting.thresholds.series import Series
+from alerting.thresholds.threshold import JointThreshold, LevelThreshold, Threshold
+from alerting.thresholds.verdict import Reading, judge
 from probes.sample import Outcome, Sample
+
+NOTHING: Final[Mapping[str, tuple[Reading, ...]]] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Compiled:
+    """What is known of thresholds before any sample. `remembering` are those that one value says nothing to."""
+
+    quiet: Quiet
+    remembering: tuple[LevelThreshold, ...]
+    joint: tuple[JointThreshold, ...]
 
 
 class Judge:
-    """Judges samples by the thresholds of a plan; what it compiled is kept as long as the plan is the same."""
+    """Judges samples by the thresholds of a plan; what it compiled is kept as long as the plan is the same.
+
+    What windows remember stays over a change of the plan where the threshold does. It is no part of the recorded
+    state: after a start `recall` takes it up from the samples there were.
+    """
 
     def __init__(self) -> None:
-        """Nothing is compiled yet."""
-        self._quiet: dict[int, Quiet] = {}
+        """Nothing is compiled yet, and nothing remembered."""
+        self._compiled: dict[int, _Compiled] = {}
         self._plan: Plan | None = None
+        self._series: dict[str, Series] = {}
 
     def __call__(self, sample: Sample, state: State, plan: Plan) -> Judged | None:
         """Return the verdicts on a sample; None where they would change nothing."""
@@ -26,11 +48,29 @@ class Judge:
             return None
         proven = sample.check in state.records[Proof]
         alerts = state.records[Alert]
-        if proven and self._is_quiet(check, plan)(sample, alerts) and (check.part is None or not alerts):
+        compiled = self._of(check, plan)
+        series = self._series_of(check, compiled) if compiled.remembering else None
+        loud = series is not None and series.take(sample)
+        if (
+            proven
+            and not loud
+            and compiled.quiet(sample, alerts)
+            and (check.part is None or not alerts)
+            and not (compiled.joint and alerts and _touched(compiled.joint, check.name, alerts))
+        ):
             return None
+        readings = NOTHING if series is None else series.readings()
         worked = sample.outcome is Outcome.UP
         verdicts = tuple(
-            verdict for threshold in check.thresholds for verdict in judge(threshold, sample, proven=proven)
+            verdict
+            for threshold in check.thresholds
+            for verdict in judge(
+                threshold,
+                sample,
+                proven=proven,
+                readings=readings.get(threshold.id),
+                active=lambda key: _active(alerts.get(key)),
+            )
         )
         news = worked > proven or any(one.held or str(one.key) in alerts for one in verdicts)
         if not news and (check.part is None or not alerts):
@@ -43,11 +83,50 @@ class Judge:
             parts=frozenset(sample.parts),
         )
 
-    def _is_quiet(self, check: CheckPlan, plan: Plan) -> Quiet:
+    def recall(self, sample: Sample, plan: Plan) -> None:
+        """Remember a sample of before the start, oldest first, without judging it."""
+        check = plan.checks.get(sample.check)
+        if check is not None and (compiled := self._of(check, plan)).remembering:
+            self._series_of(check, compiled).take(sample)
+
+    def recall_hours(
+        self, check: str, metric: str, part: str, hours: Mapping[int, tuple[float, int]], plan: Plan
+    ) -> None:
+        """Remember sum and count of a series in former hours, by hours since the epoch."""
+        known = plan.checks.get(check)
+        if known is not None and (compiled := self._of(known, plan)).remembering:
+            self._series_of(known, compiled).remember(metric, part, hours)
+
+    def _of(self, check: CheckPlan, plan: Plan) -> _Compiled:
         if self._plan is not plan:
-            self._quiet, self._plan = {}, plan
+            self._compiled, self._plan = {}, plan
+            self._series = {name: one for name, one in self._series.items() if name in plan.checks}
         thresholds = check.thresholds  # shared by checks that are judged alike, and kept by the plan
-        known = self._quiet.get(id(thresholds))
+        known = self._compiled.get(id(thresholds))
         if known is None:
-            known = self._quiet[id(thresholds)] = compile_quiet(thresholds)
+            known = self._compiled[id(thresholds)] = _compile(thresholds)
         return known
+
+    def _series_of(self, check: CheckPlan, compiled: _Compiled) -> Series:
+        series = self._series.get(check.name)
+        if series is None:
+            series = self._series[check.name] = Series(compiled.remembering)
+        elif series.thresholds is not compiled.remembering:
+            series = self._series[check.name] = series.under(compiled.remembering)
+        return series
+
+
+def _compile(thresholds: tuple[Threshold, ...]) -> _Compiled:
+    return _Compiled(
+        quiet=compile_quiet(thresholds),
+        remembering=tuple(one for one in thresholds if isinstance(one, LevelThreshold) and not one.plain),
+        joint=tuple(one for one in thresholds if isinstance(one, JointThreshold)),
+    )
+
+
+def _touched(joint: tuple[JointThreshold, ...], check: str, alerts: Mapping[str, Record]) -> bool:
+    return any(key in alerts for one in joint for key in one.keys(check))
+
+
+def _active(alert: Record | None) -> bool:
+    return isinstance(alert, Alert) and alert.state.active

@@ -147,7 +147,7 @@ class _Drawing:
         step = definitions[StepKeys.__name__]["properties"]
         step["page"] = _any(_NAMES, step["page"])
         threshold = definitions["ThresholdKeys"]
-        for level in ("warning", "critical"):
+        for level in ("info", "warning", "critical"):
             threshold["properties"][level] = _any(_OFF, threshold["properties"][level])
         for name in ("ThresholdKeys", "LevelKeys"):
             del definitions[name]["properties"]["off"]

@@ -49,10 +49,14 @@ def _gone(draft: Draft, given: Judged, check: CheckPlan) -> Iterable[Verdict]:
     """Judge as good what a working check no longer reports: an unmounted disk cannot be full."""
     if check.part is None or not given.worked:
         return []
+    judged_now = {verdict.key for verdict in given.verdicts}  # among them what is missed for want of values
     live = draft.all(
         Alert,
         lambda alert: (
-            alert.key.check == given.check and bool(alert.key.part) and alert.key.part not in given.parts
+            alert.key.check == given.check
+            and bool(alert.key.part)
+            and alert.key.part not in given.parts
+            and alert.key not in judged_now
         ),
     )
     return [Verdict(key=alert.key, at=given.at, message="no longer reported") for alert in live]

@@ -22,22 +22,24 @@ _UP: Final = Outcome.UP
 def compile_quiet(thresholds: Iterable[Threshold]) -> Quiet:
     """Return how to tell for all checks that are judged by `thresholds`.
 
-    A false no only costs that `judge` is asked; there is no false yes: where it says quiet, no verdict of `judge` has
-    a level that is held, and no alert waits for one that is over.
+    A false no only costs that `judge` is asked; there is no false yes: where it says quiet, no verdict of `judge` by a
+    plain threshold has a level that is held, and no alert waits for one that is over.
     """
     thresholds = tuple(thresholds)
     names = tuple(threshold.id for threshold in thresholds)
     good: dict[str, tuple[float, float]] = {}
+    equal: set[tuple[str, float]] = set()
     for threshold in thresholds:
-        if isinstance(threshold, LevelThreshold):
-            for level in threshold.levels.values():
+        if not isinstance(threshold, LevelThreshold) or not threshold.plain:
+            continue  # what is remembered of a series is asked beside this
+        for level in threshold.levels.values():
+            if level.good is not None:
                 least, most = good.get(threshold.metric, (-inf, inf))
-                good[threshold.metric] = (
-                    (least, min(most, level.clear))
-                    if level.above is not None
-                    else (max(least, level.clear), most)
-                )
+                good[threshold.metric] = max(least, level.good[0]), min(most, level.good[1])
+            elif level.equals is not None:
+                equal.add((threshold.metric, level.equals))
     marks = tuple((metric, least, most) for metric, (least, most) in good.items())
+    equals = tuple(sorted(equal))
 
     def quiet(sample: Sample, alerts: Collection[str]) -> bool:
         if sample.outcome is not _UP:
@@ -46,6 +48,9 @@ def compile_quiet(thresholds: Iterable[Threshold]) -> Quiet:
             for metric, least, most in marks:
                 value = values.get(metric)
                 if value is not None and not least <= value <= most:  # nor is NaN
+                    return False
+            for metric, trouble in equals:
+                if values.get(metric) == trouble:
                     return False
         if not alerts:
             return True

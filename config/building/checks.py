@@ -144,5 +144,6 @@ def _down(entry: CheckEntry, document: Document) -> Threshold:
 
 
 @cache
-def _down_of(severity: Severity, failures: int, recover: int, impact: Impact) -> OutcomeThreshold:
-    return OutcomeThreshold(id="down", severity=severity, failures=failures, recover=recover, impact=impact)
+def _down_of(severity: Severity, failures: tuple[int, int], recover: int, impact: Impact) -> OutcomeThreshold:
+    few, of = failures
+    return OutcomeThreshold(id="down", severity=severity, failures=few, of=of, recover=recover, impact=impact)

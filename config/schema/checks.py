@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from alerting.plan import GroupBy
 from alerting.severity import Impact, Severity
-from config.schema.words import Count, Every, Labels, Name, Retry, Text, Timeout
+from config.schema.words import Count, Every, Failures, Labels, Name, Retry, Text, Timeout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +17,7 @@ class Defaults:
     escalation: the policy that is followed.
     every: time between two runs.
     timeout: deadline of one run; it may exceed `every`.
-    failures: failed runs in a row that mean trouble.
+    failures: failed runs that mean trouble: 3 in a row, or `3 of 5`.
     retry_every: time until a failed run is repeated.
     recover: good runs in a row that end the trouble.
     severity: of a failing service check.
@@ -29,7 +29,7 @@ class Defaults:
     escalation: Name | None = None
     every: Every = 10.0
     timeout: Timeout = 5.0
-    failures: Count = 3
+    failures: Failures = (3, 1)
     retry_every: Retry = 5.0
     recover: Count = 2
     severity: Severity = Severity.CRITICAL
@@ -45,7 +45,7 @@ class CheckKeys:
     every: time between two runs.
     timeout: deadline of one run; it may exceed `every`.
     retry_every: time until a failed run is repeated.
-    failures: failed runs in a row that mean trouble.
+    failures: failed runs that mean trouble: 3 in a row, or `3 of 5`.
     recover: good runs in a row that end the trouble.
     severity: of the alert when it fails.
     impact: what a failure does to the public state of its services.
@@ -60,7 +60,7 @@ class CheckKeys:
     every: Every | None = None
     timeout: Timeout | None = None
     retry_every: Retry | None = None
-    failures: Count | None = None
+    failures: Failures | None = None
     recover: Count | None = None
     severity: Severity | None = None
     impact: Impact | None = None

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, StringConstraints, WithJso
 from alerting.oncall.rota import Day
 from config.complaint import did_you_mean
 from config.model import Address, Rate
+from config.source.scalars import number_hint
 from probes.units import Duration, Seconds, show_seconds
 
 NAME: Final = re.compile(r"\w[\w.-]{0,99}")
@@ -78,6 +79,65 @@ def _count(value: int) -> int:
 
 
 Count = Annotated[int, AfterValidator(_count)]
+
+MOST_FAILURES: Final = 60
+"""Runs that are remembered to count the failures among them."""
+
+
+def _failures(value: object) -> tuple[int, int]:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return _count(value), 1
+    form = re.fullmatch(r"(\d{1,4}) of (\d{1,4})", value) if isinstance(value, str) else None
+    if form is None:
+        hint = number_hint(value)
+        raise Refused("must be a number of failures", hint or "write 3 for three in a row, or 3 of 5")
+    few, many = int(form[1]), int(form[2])
+    if not 1 <= few <= many:
+        raise Refused(
+            f"{value} can never be", "the first number is the failures, the second the runs they are among"
+        )
+    if many > MOST_FAILURES:
+        raise Refused(f"looks back further than {MOST_FAILURES} runs")
+    return few, many
+
+
+Failures = Annotated[
+    tuple[int, int],
+    BeforeValidator(_failures),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 1, "maximum": 1000},
+                {"type": "string", "pattern": r"^\d+ of \d+$"},
+            ],
+            "examples": [3, "3 of 5"],
+        }
+    ),
+]
+"""So many failures in a row, or among so many runs; the second number is 1 for those in a row."""
+
+
+def _patterns(value: object) -> tuple[str, ...]:
+    items = list(value) if isinstance(value, list) else [value]
+    if not items:
+        raise Refused("names nothing", "leave the key out for all of them")
+    return tuple(
+        _pattern(word(item, "a name in which * stands for anything, or a list of them")) for item in items
+    )
+
+
+def _pattern(value: str) -> str:
+    if not 1 <= len(value) <= 500:
+        raise Refused("must have between 1 and 500 characters")
+    return value
+
+
+Patterns = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_patterns),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
+"""One name or several, in which `*` stands for anything."""
 
 
 def _workers(value: object) -> int | None:

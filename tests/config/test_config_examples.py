@@ -126,7 +126,7 @@ def test_the_example_of_the_whole_contract_means_what_it_says(tmp_path: Path) ->
         Severity.WARNING,
         Impact.NONE,
     )
-    assert [level.id for level in levels] == ["certificate-expiring"]
+    assert [level.id for level in levels] == ["certificate-expiring", "web-slow"]
     memory = next(one for one in plan.checks["memory"].thresholds if one.id == "memory-low")
     assert isinstance(memory, LevelThreshold)
     assert memory.levels[Severity.CRITICAL].below == pytest.approx(0.04)

@@ -55,7 +55,14 @@ def test_the_shipped_pack_never_pages_for_processors_and_never_speaks_to_custome
     ]
     assert {one.impact for one in levels} == {Impact.NONE}
     critical = {one.id for one in levels if C in one.levels}
-    assert critical == {"memory-low", "disk-full", "disk-inodes", "link-saturated", "certificate-expiring"}
+    assert critical == {
+        "memory-low",
+        "disk-full",
+        "disk-filling",
+        "disk-inodes",
+        "link-saturated",
+        "certificate-expiring",
+    }
 
 
 def test_this_machines_own_checks_warn_and_have_no_impact_when_they_cannot_be_read(tmp_path: Path) -> None:
@@ -91,7 +98,7 @@ def test_a_shipped_threshold_is_overridden_key_by_key(
 
 
 def test_a_shipped_threshold_or_one_of_its_levels_can_be_switched_off(tmp_path: Path) -> None:
-    text = "thresholds: {disk-inodes: off, disk-full: {critical: off, impact: degraded, keep: 1m}}"
+    text = "thresholds: {disk-inodes: off, disk-filling: off, disk-full: {critical: off, impact: degraded, keep: 1m}}"
     found = _levels(tmp_path, text, "disk")
     assert set(found) == {"disk-full"}
     assert set(found["disk-full"].levels) == {W}

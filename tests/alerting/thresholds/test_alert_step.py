@@ -10,7 +10,7 @@ from hypothesis import given
 
 from alerting.alert import Alert, AlertState, step
 from alerting.severity import Severity
-from alerting.thresholds.threshold import Threshold
+from alerting.thresholds.threshold import Level, Threshold
 from alerting.thresholds.verdict import judge
 from lab.desk_plans import UNKNOWN as ON_UNKNOWN
 from lab.desk_plans import above, below, down, level
@@ -75,6 +75,57 @@ def _word(alert: Alert | None) -> str:
 )
 def test_outcomes(threshold, letters, words):
     assert outcomes(threshold, letters) == words.split()
+
+
+SOME = down(of=5)
+"""Three failures of the last five runs."""
+
+
+@pytest.mark.parametrize(
+    ("threshold", "letters", "words"),
+    [
+        pytest.param(SOME, "ddd", "c? c? c!", id="in a row"),
+        pytest.param(SOME, "dudud", "c? c? c? c? c!", id="three of five with good ones between"),
+        pytest.param(SOME, "duuuud", "c? c? c? c? c? c?", id="the first is too long ago when the next comes"),
+        pytest.param(SOME, "duuuuu", "c? c? c? c? c? -", id="five good runs, and it came to nothing"),
+        pytest.param(SOME, "dduuud", "c? c? c? c? c? c?", id="two of five are too few"),
+        pytest.param(SOME, "d?d?d", "c? c? c? c? c!", id="unknown is no run that counts"),
+        pytest.param(SOME, "duduuudd", "c? c? c? c? c? c? c? c?", id="the window moves on"),
+        pytest.param(SOME, "duduuuddd", "c? c? c? c? c? c? c? c? c!", id="and fires when it has three"),
+        pytest.param(SOME, "dududuu", "c? c? c? c? c! c~ c.", id="good runs in a row end it"),
+    ],
+)
+def test_failures_among_some_runs(threshold, letters, words):
+    assert outcomes(threshold, letters) == words.split()
+
+
+@pytest.mark.parametrize(
+    ("mark", "numbers", "words"),
+    [
+        pytest.param(Level(equals=2.0), [1, 2, 3, 2], "- c! c. c!", id="this very value"),
+        pytest.param(
+            Level(outside=(1.0, 3.0)), [2, 0.5, 1, 3.5, 3], "- c! c. c! c.", id="outside of two marks"
+        ),
+        pytest.param(
+            Level(outside=(1.0, 4.0), inside=(2.0, 3.0)),
+            [2, 0.5, 1.5, 2, 4.5, 3.5, 3],
+            "- c! c! c. c! c! c.",
+            id="ends further inside",
+        ),
+    ],
+)
+def test_values_that_are_or_lie_where_they_should_not(mark, numbers, words):
+    assert value(level("m", critical=mark), numbers) == words.split()
+
+
+@given(bits=st.lists(st.booleans(), max_size=40), few=st.integers(1, 6), more=st.integers(0, 6))
+def test_it_fires_with_the_first_sample_that_makes_enough_failures_of_the_last_runs(bits, few, more):
+    threshold, last = down(failures=few, of=few + more, recover=1), few + more
+    words = outcomes(threshold, "".join("d" if bad else "u" for bad in bits))
+    first = next(
+        (n for n in range(len(bits)) if bits[n] and sum(bits[max(0, n + 1 - last) : n + 1]) >= few), None
+    )
+    assert next((n for n, word in enumerate(words) if word == "c!"), None) == first
 
 
 @pytest.mark.parametrize(

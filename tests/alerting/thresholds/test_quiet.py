@@ -23,6 +23,10 @@ MARKS = st.sampled_from([0.0, 0.5, 0.8, 0.9])
 @st.composite
 def levels(draw: st.DrawFn) -> Level:
     mark, gap = draw(MARKS), draw(st.sampled_from([0.0, 0.3]))
+    if draw(st.booleans()):
+        return Level(equals=mark)
+    if draw(st.booleans()):
+        return Level(outside=(mark - 0.5, mark + 0.5), inside=(mark - gap, mark + gap))
     return Level(above=mark, clear=mark - gap) if draw(st.booleans()) else Level(below=mark, clear=mark + gap)
 
 
