@@ -10,6 +10,7 @@ from contextlib import suppress
 from functools import partial
 from random import Random
 from secrets import token_hex
+from typing import TypeVar
 
 from alerting.desk.passing import busy
 from alerting.inputs import Beat, Input, Refusal, Refused, Reloaded, Tick
@@ -41,6 +42,7 @@ from probes.network.poller import serve
 from probes.sample import Sample
 
 log = logging.getLogger("nightbell")
+T = TypeVar("T")
 
 
 class App:
@@ -154,6 +156,10 @@ class App:
             text="This is a test of the channel. Nothing is wrong. 这是一次通道测试，没有故障。",
         )  # fmt: skip
         return await self.delivery.send(row, known, message)
+
+    async def aside(self, work: Callable[[], T]) -> T:
+        """Do what takes long and changes nothing in a thread of its own; one at a time."""
+        return await asyncio.get_running_loop().run_in_executor(self.executors.aside, work)
 
     def _wake_delivery(self) -> None:
         self.delivery.wake()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from alerting.inputs import Input
 from alerting.notification import Receipt
@@ -16,6 +16,8 @@ from monitor.engine.counts import Counts
 from monitor.engine.history import Track
 from monitor.store.thread import StoreThread
 from probes.sample import Sample
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -87,4 +89,8 @@ class Daemon(Protocol):
 
         Raises Refused where there is no such channel or person, or the person has no address on it.
         """
+        ...
+
+    async def aside(self, work: Callable[[], T]) -> T:
+        """Do what takes long and changes nothing in a thread of its own; one at a time."""
         ...

@@ -52,6 +52,11 @@ SECTIONS: Final[dict[str, tuple[Entry, ...]]] = {
         ("status", "remote.status:status", "Show what is going on."),
         ("incidents", "remote.incidents:incidents", "List incidents, or show one whole."),
         ("tickets", "remote.tickets:tickets", "List tickets, show one, or work on it."),
+        (
+            "explain",
+            "remote.explain:explain",
+            "Show why a check is alerting or is not, and who would be told.",
+        ),
         ("oncall", "local.oncall:oncall", "Show who is on call, now or at a time."),
         ("probe", "local.probe:probe", "Run one check once, right here."),
     ),

@@ -43,6 +43,9 @@ class Executors:
     config: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="config")
     )
+    aside: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="aside")
+    )
     inside: dict[str, set[object]] = field(default_factory=dict)
     """By check, its host calls that have begun and not returned."""
     hung: dict[str, set[object]] = field(default_factory=dict)
@@ -67,6 +70,7 @@ class Executors:
         self.host.shutdown(wait=False, cancel_futures=True)
         self.resolve.shutdown(wait=False, cancel_futures=True)
         self.config.shutdown(wait=False, cancel_futures=True)
+        self.aside.shutdown(wait=False, cancel_futures=True)
 
 
 class Task(Protocol):

@@ -17,7 +17,7 @@ from alerting.inputs import TicketAction
 from alerting.notification import Notification
 from alerting.state import Record
 from alerting.tickets.ticket import Ticket
-from monitor.web.api import actions, bodies, lists, oncall, openapi, plain, tokens
+from monitor.web.api import actions, bodies, explain, lists, oncall, openapi, plain, tokens
 from monitor.web.auth import Audience
 from monitor.web.call import Handler, Route
 from monitor.web.public import ack, badge, feeds, page, statuspage
@@ -141,6 +141,13 @@ INTERNAL: Final[tuple[Route, ...]] = (
         **_CHECK_QUERY,
     ),
     _read("/checks/{id}", lists.check, "Get one check with its last runs.", "CheckDetail"),
+    _read(
+        "/checks/{id}/explain",
+        explain.check,
+        "Why a check is alerting or is not, and who would be told were it down.",
+        "Explanation",
+        at="The instant from which it would be down, RFC 3339 with its zone; now where nothing is said.",
+    ),
     _read("/services", lists.services, "List services.", "ServiceList"),
     _read("/oncall", oncall.oncall, "Who is on call.", "OnCall", **_ONCALL_QUERY),
     _read("/openapi.json", openapi.description, "This description.", ""),

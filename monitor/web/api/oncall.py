@@ -17,7 +17,7 @@ async def oncall(call: Call) -> web.Response:
     """Answer who is on: of the rota asked for, or of the only one; of several, a list."""
     query = call.query()
     rotas = call.daemon.config.plan.rotas
-    at = _instant(query.get("at")) or call.daemon.clock.now()
+    at = instant_of(query.get("at")) or call.daemon.clock.now()
     name = query.get("rota")
     if name is not None and name not in rotas:
         raise Problem(404, f"there is no rota {name[:40]!r}")
@@ -29,7 +29,8 @@ async def oncall(call: Call) -> web.Response:
     return answer(found[0]) if len(found) == 1 else listed(found)
 
 
-def _instant(text: str | None) -> datetime | None:
+def instant_of(text: str | None) -> datetime | None:
+    """Read a time of a query; None where none is given. Raises Problem 400."""
     if text is None:
         return None
     try:

@@ -210,6 +210,51 @@ class Check(Shape):
     duration: float | None
 
 
+class Standing(Shape):
+    """One threshold of a check: when it finds trouble, and how far its alert is."""
+
+    alert: str
+    threshold: str
+    rule: str
+    standing: str
+    severity: Literal["info", "warning", "critical"] | None
+    incident: str | None
+    quiet: str | None
+
+
+class ForeseenMessage(Shape):
+    """A message that would leave were the check down, and nobody answered."""
+
+    at: Moment
+    kind: str
+    to: str | None
+    channel: str
+    step: str | None
+    title: str
+
+
+class Foreseen(Shape):
+    """What would happen from an instant on."""
+
+    at: Moment
+    told: list[ForeseenMessage]
+
+
+class Explanation(Shape):
+    """Why a check is alerting or is not, and who would be told."""
+
+    check: str
+    probe: str
+    services: list[str]
+    owner: str | None
+    escalation: str | None
+    outcome: Literal["up", "down", "unknown"] | None
+    message: str
+    at: Moment | None
+    thresholds: list[Standing]
+    foreseen: Foreseen
+
+
 class Run(Shape):
     """A run that is over."""
 

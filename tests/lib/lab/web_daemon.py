@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 
@@ -27,6 +27,7 @@ from monitor.store.tokens import new_token
 from monitor.web.server import DOORS, Door, Servers
 from probes.sample import ErrorClass, Outcome, Sample
 
+T = TypeVar("T")
 START = datetime(2027, 1, 4, 2, 0, tzinfo=UTC)
 
 SHOP = """
@@ -111,6 +112,9 @@ class WebDaemon:
         if self.fault is not None:
             raise self.fault
         return Receipt(notification="t", attempt=1, state=NotificationState.ACCEPTED, at=self.clock.now())
+
+    async def aside(self, work: Callable[[], T]) -> T:
+        return await asyncio.to_thread(work)
 
     def replan(self, change: Callable[[Plan], Plan]) -> None:
         """Swap the plan, as a reload does."""

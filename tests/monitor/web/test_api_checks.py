@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from alerting.incidents.incident import Incident
 from lab.web_daemon import Site, within
 from probes.sample import Outcome
 
@@ -45,5 +46,34 @@ def test_a_check_tells_of_its_last_failure_also_when_it_is_up_again(tmp_path: Pa
         assert (failure["outcome"], failure["error"]) == ("down", "connect")
         assert failure["log"] == ["0.0100s failed: refused"]
         assert one["outcome"] == "up"
+
+    within(tmp_path, story)
+
+
+def test_a_check_is_explained_by_its_thresholds_and_by_who_would_be_told(tmp_path: Path) -> None:
+    async def story(here: Site) -> None:
+        await here.daemon.sample("web-canary-check")
+        await here.daemon.sample("web-canary-check", Outcome.DOWN)
+        why = (await here.get("/api/v1/checks/web-canary-check/explain")).json
+        assert (why["outcome"], why["message"]) == ("down", "cannot connect: refused")
+        down, unknown, *_ = why["thresholds"]
+        assert down["rule"] == "fails once: critical"
+        assert down["standing"] == "firing for 0 ms: cannot connect: refused"
+        assert (down["alert"], down["incident"], down["severity"]) == (
+            "web-canary-check/down",
+            "INC-1",
+            "critical",
+        )
+        assert (unknown["standing"], unknown["incident"]) == ("ok", None)
+
+        told = [(one["kind"], one["to"], one["channel"]) for one in why["foreseen"]["told"]]
+        assert told[0] == ("page", "li", "log")
+        week = (await here.get("/api/v1/checks/web-canary-check/explain?at=2027-01-12T03:00:00Z")).json
+        first = week["foreseen"]["told"][0]
+        assert (first["to"], first["at"]) == ("han", "2027-01-12T03:00:00Z")
+        assert list(here.daemon.state.records[Incident]) == ["INC-1"], "a rehearsal leaves nothing"
+
+        assert (await here.get("/api/v1/checks/nope/explain")).status == 404
+        assert (await here.get("/api/v1/checks/web-canary-check/explain?at=soon")).status == 400
 
     within(tmp_path, story)
