@@ -28,6 +28,7 @@ from monitor.engine.runner import Attempt, Executors, Runner
 from monitor.engine.scheduler import Memory, Scheduler
 from monitor.engine.workers.wire import (
     ORDERS_BYTES,
+    UNREADABLE,
     Again,
     Line,
     Note,
@@ -52,8 +53,6 @@ UNREAD: Final = 64 * 1024 * 1024
 """Bytes that the daemon has not read after which we give up."""
 STOPPED: Final = 35.0
 """Seconds without a sample beyond the time the quickest check needs for one: our turns have stopped."""
-UNREADABLE: Final = 65
-"""Exit code of a worker that cannot read its orders; why stands on standard error."""
 NOTES: Final = 100
 """Lines for the log in one report; a worker that has more to say repeats itself."""
 NOTE_CHARACTERS: Final = 8000
