@@ -232,6 +232,7 @@ def test_a_reading_that_hangs_is_said_and_given_way_to_no_more_and_taken_up_when
         assert app.vitals.reload_ok
         assert "config" not in app.vitals.troubles
         assert sys.getswitchinterval() == usual
+        await app.reload(lambda: fresh)
         await asyncio.sleep(40)
         assert "config" not in app.vitals.troubles, "what has been read is said to hang"
 
