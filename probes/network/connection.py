@@ -176,6 +176,8 @@ class Connection:
     async def start_tls(self, run: Run, context: ssl.SSLContext, server_name: str) -> None:
         """Shake hands over TLS, a full handshake each time. Raises ProbeFailed(TLS)."""
         run.phase("tls")
+        # A dot behind concerns the look-up alone: certificates and servers know the name without it (RFC 6066).
+        server_name = server_name.removesuffix(".")
         try:
             self._socket.getpeername()  # once the other side has broken it off, wrapping would leak the socket
             plain = self._socket = socket.socket(fileno=self._socket.detach())
