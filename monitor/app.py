@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from random import Random
 from secrets import token_hex
@@ -32,7 +32,7 @@ from monitor.landmark import Landmark, reached
 from monitor.memory import give_back
 from monitor.pipeline import Pipeline
 from monitor.pulse import Pulse
-from monitor.reload import complaint_line, giving_way, unchangeable
+from monitor.reload import HANGS, complaint_line, giving_way, unchangeable
 from monitor.rounds import Rounds
 from monitor.selfwatch import SelfWatch
 from monitor.store.errors import StoreError
@@ -249,14 +249,13 @@ class App:
         notify(reloading())
         loop = asyncio.get_running_loop()
         try:
-            with giving_way():
+            with ExitStack() as way:
+                way.enter_context(giving_way())
+                way.callback(loop.call_later(HANGS, self._reading_hangs, way).cancel)
                 fresh = await loop.run_in_executor(self.executors.config, loader)
             stays = unchangeable(self.config, fresh)
         except Exception as problem:  # a bad file must never end the daemon, whatever is wrong with it
-            line = complaint_line(problem)
-            log.error("cannot reload, the running configuration stays: %s", line)  # noqa: TRY400 - one line
-            self.vitals.reload_ok = False
-            self.vitals.troubles["config"] = line
+            self._not_reloaded(complaint_line(problem))
         else:
             await self._swap(fresh)
             give_back()
@@ -265,6 +264,17 @@ class App:
             log.info("configuration reloaded: checks %d, channels %d", len(fresh.checks), len(fresh.channels))
         self.vitals.reloaded_at = self.clock.now()
         notify("READY=1")
+
+    def _reading_hangs(self, way: ExitStack) -> None:
+        """Say so, and stop giving way to what may never end; it is taken up all the same once it comes back."""
+        way.close()
+        self._not_reloaded(f"reading {self.config.path} has taken more than {HANGS:g} s")
+        notify("READY=1")
+
+    def _not_reloaded(self, why: str) -> None:
+        log.error("cannot reload, the running configuration stays: %s", why)
+        self.vitals.reload_ok = False
+        self.vitals.troubles["config"] = why
 
     async def _swap(self, fresh: Config) -> None:
         reached(Landmark.RELOAD)

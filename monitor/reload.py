@@ -12,6 +12,8 @@ from config.model import Config
 
 SLICE: Final = 0.0002
 """Seconds for which a thread may compute while the event loop wants its turn."""
+HANGS: Final = 30.0
+"""Seconds after which a reading counts as hanging, as on a mount whose server is gone."""
 
 
 @contextmanager

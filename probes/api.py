@@ -48,6 +48,13 @@ class ProbeFailed(Exception):  # noqa: N818 - the field says "the probe failed"
         self.reading = reading
 
 
+class OwnTrouble(OSError):  # noqa: N818 - as above
+    """What a probe needs of this machine is not as it should be, such as a file: `unknown`, class `self`.
+
+    The message says so to people; it holds no secret.
+    """
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
     """A value a kind can report: its unit decides how thresholds are written, `help` what it means.

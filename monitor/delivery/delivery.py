@@ -152,6 +152,8 @@ class Delivery:
         if self._failing() and (self._claiming is None or not self._claiming.done()):
             self._begin_remembered()
             return TRY_AGAIN
+        if self._lost_claim and not await self._begin_lost():
+            return TRY_AGAIN
         now = self._clock.now()
         room = self._room()
         full = _full(room)
@@ -175,12 +177,9 @@ class Delivery:
         answered = self._begin_claimed(rows)
         try:
             async with asyncio.timeout(STORE_ANSWERS):
-                if self._lost_claim:
-                    answered += self._begin_claimed(await self._found_again())
-                    self._lost_claim = False
                 if answered:
                     await self._store.record(Changes(receipts=tuple(answered)))
-                full |= _full(self._room())  # also what was found again may have filled one
+                full |= _full(self._room())
                 due = None if len(rows) >= most else await self._store.next_due(now, full)
         except TimeoutError:
             return TRY_AGAIN
@@ -218,6 +217,18 @@ class Delivery:
         for group in together(fresh):
             self._begin(group)
         return answered
+
+    async def _begin_lost(self) -> bool:
+        """Begin what a lost claim has taken, before more is claimed: it takes up room. False: the store hangs."""
+        try:
+            async with asyncio.timeout(STORE_ANSWERS):
+                answered = self._begin_claimed(await self._found_again())
+                self._lost_claim = False
+                if answered:
+                    await self._store.record(Changes(receipts=tuple(answered)))
+        except TimeoutError:
+            return False
+        return True
 
     async def _found_again(self) -> list[Notification]:
         """Return what a claim has taken whose answer was an error: certainly not sent."""

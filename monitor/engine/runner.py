@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol, Self, TypeVar
 
 from monitor.clock import Clock, SystemClock
 from monitor.engine.driver import Drive
-from probes.api import OUR_FAULT, Probe, ProbeFailed, Reading, Run
+from probes.api import OUR_FAULT, OwnTrouble, Probe, ProbeFailed, Reading, Run
 from probes.network.poller import serve
 from probes.sample import ErrorClass, Outcome, Sample
 
@@ -170,7 +170,8 @@ class Attempt:
     """One run of one check.
 
     The deadline is ours: a probe that is cut off by it is `down` with class `timeout`. Any exception that is
-    not ProbeFailed is our own fault: `unknown`, class `internal`, with the traceback in the journal.
+    not ProbeFailed is our own fault: `unknown`, class `self` where we have run out of something or a file of ours
+    cannot be read, else class `internal`, with the traceback in the journal.
     """
 
     __slots__ = ("_at", "_calls", "_check", "_done", "_drive", "_expired", "_ours", "_run", "_runner", "over")
@@ -236,8 +237,11 @@ class Attempt:
             self._finish(Outcome.DOWN, problem.error, problem.message, problem.reading)
         elif self._expired and isinstance(problem, asyncio.CancelledError | TimeoutError):
             self._cut_off()
-        elif isinstance(problem, OSError) and problem.errno in OUR_FAULT:
-            words = f"cannot run {self._check.name}: {os.strerror(problem.errno or 0).lower()}"
+        elif isinstance(problem, OSError) and (isinstance(problem, OwnTrouble) or problem.errno in OUR_FAULT):
+            cause = (
+                str(problem) if isinstance(problem, OwnTrouble) else os.strerror(problem.errno or 0).lower()
+            )
+            words = f"cannot run {self._check.name}: {cause}"
             if self._runner.complain():  # else thousands would say the same at once
                 log.error("%s", words)
             self._fail(ErrorClass.SELF, words)

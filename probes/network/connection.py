@@ -22,7 +22,7 @@ from probes.api import OUR_FAULT, ProbeFailed, Run
 from probes.network.address import is_address
 from probes.network.names.resolver import resolver
 from probes.network.poller import Signal, poller
-from probes.network.tls import describe
+from probes.network.tls import describe, want
 from probes.sample import ErrorClass
 
 RECEIVE_BYTES: Final = 65536
@@ -176,6 +176,8 @@ class Connection:
     async def start_tls(self, run: Run, context: ssl.SSLContext, server_name: str) -> None:
         """Shake hands over TLS, a full handshake each time. Raises ProbeFailed(TLS)."""
         run.phase("tls")
+        # A dot behind concerns the look-up alone: certificates and servers know the name without it (RFC 6066).
+        server_name = server_name.removesuffix(".")
         try:
             self._socket.getpeername()  # once the other side has broken it off, wrapping would leak the socket
             plain = self._socket = socket.socket(fileno=self._socket.detach())
@@ -184,8 +186,8 @@ class Connection:
             self._socket = secured
             await self._shake_hands(secured)
         except OSError as failure:
-            if failure.errno in OUR_FAULT and not isinstance(failure, ssl.SSLError):
-                raise
+            if (own := want(failure)) is not None:
+                raise own from None
             raise ProbeFailed(
                 ErrorClass.TLS, f"cannot speak TLS with {self.name}: {describe(failure)}"
             ) from failure
@@ -261,11 +263,11 @@ class Connection:
 
     def _broken(self, failure: OSError) -> ProbeFailed:
         """Return what a failure to talk says of the target; raise it where it is our own."""
+        if (own := want(failure)) is not None:
+            raise own
         if isinstance(
             failure, ssl.SSLError
         ):  # such as a server that wants a certificate of ours: it says so only now
             return ProbeFailed(ErrorClass.TLS, f"cannot speak TLS with {self.name}: {describe(failure)}")
-        if failure.errno in OUR_FAULT:
-            raise failure
         cause = failure.strerror or "connection broken"
         return ProbeFailed(ErrorClass.PROTOCOL, f"cannot talk to {self.name}: {cause}")

@@ -74,6 +74,7 @@ class Proxy:
         from yarl import URL
 
         values["tls"] = float(context is not None)
+        called = server_name.removesuffix(".")
 
         class Response(aiohttp.ClientResponse):
             """Tells of the connection while there is one: a short answer has ended it before we see it."""
@@ -115,7 +116,7 @@ class Proxy:
                     data=ask.body or None,
                     allow_redirects=False,
                     ssl=True if context is None else context,
-                    server_hostname=None if context is None or is_address(server_name) else server_name,
+                    server_hostname=None if context is None or is_address(called) else called,
                     proxy=URL(f"http://{address}"),
                     proxy_headers=None if context is None else self.credentials,
                 ) as response,

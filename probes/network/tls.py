@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import errno
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-from probes.api import OUR_FAULT, Run
+from probes.api import OUR_FAULT, OwnTrouble, Run
 
 _KEPT: Final = 64
 _contexts: dict[tuple[object, ...], ssl.SSLContext] = {}
@@ -58,7 +59,7 @@ async def trust(
     """Return the context for these options. Loading certificates takes milliseconds: done once, and off the loop.
 
     Files that change on disk are loaded again, since a daemon outlives the certificates it began with.
-    Raises OSError, which is our own trouble, when one cannot be read.
+    Raises OwnTrouble when one cannot be read, OSError when we have run out of something.
     """
     known = (
         verify,
@@ -124,6 +125,13 @@ def names_another(failure: ssl.SSLCertVerificationError) -> bool:
     return failure.verify_code in _MISMATCHES
 
 
+def want(failure: OSError) -> OSError | None:
+    """Return what we have run out of where a handshake or talk over TLS failed for that; else None."""
+    if isinstance(failure, ssl.SSLError):  # its number is not the system's
+        return OSError(errno.ENOMEM, str(failure)) if "malloc failure" in str(failure) else None
+    return failure if failure.errno in OUR_FAULT else None
+
+
 def describe(failure: OSError) -> str:
     """Say in a few words why a TLS handshake failed."""
     if isinstance(failure, ssl.SSLCertVerificationError):
@@ -154,7 +162,7 @@ def _load(
         except OSError as failure:
             if failure.errno in OUR_FAULT:
                 raise
-            raise OSError(f"cannot load certificates from {ca or 'the system'}: {failure}") from failure
+            raise OwnTrouble(f"cannot load certificates from {ca or 'the system'}: {failure}") from failure
     else:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
@@ -165,7 +173,7 @@ def _load(
         except OSError as failure:
             if failure.errno in OUR_FAULT:
                 raise
-            raise OSError(f"cannot load the client certificate from {cert}: {failure}") from failure
+            raise OwnTrouble(f"cannot load the client certificate from {cert}: {failure}") from failure
     if minimum is not None:
         context.minimum_version = _VERSIONS[minimum]
     return context

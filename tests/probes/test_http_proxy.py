@@ -58,6 +58,19 @@ def test_plain_http_goes_through_the_proxy_and_is_judged_alike(loop: str) -> Non
     assert request.header("Connection") == "close"
 
 
+def test_a_dot_behind_the_name_is_the_proxy_s_to_look_up_and_none_of_the_certificate(
+    authority: Authority,
+) -> None:
+    asked: list[str | None] = []
+    tls = authority.server("inside.example.com")
+    tls.sni_callback = lambda _socket, name, _context: asked.append(name)
+    result, server, proxy, _ = through(host="inside.example.com.", tls=tls, ca=authority.file)
+    assert isinstance(result, Reading), result
+    assert proxy.asked == [f"inside.example.com.:{server.port}"]
+    assert asked == ["inside.example.com"]
+    assert server.requests[0].header("Host") == f"inside.example.com.:{server.port}"
+
+
 @pytest.mark.parametrize("loop", LOOPS)
 def test_tls_goes_through_a_tunnel_to_whom_the_certificate_names(loop: str, authority: Authority) -> None:
     tls = authority.server("inside.example.com", days=9)

@@ -22,7 +22,7 @@ from monitor.daemon import Vitals
 from monitor.descriptors import ALL, Shares
 from monitor.engine.workers.hand import Hand, Room
 from monitor.engine.workers.seat import Seat
-from monitor.engine.workers.wire import read_report
+from monitor.engine.workers.wire import UNREADABLE, read_report
 from probes.sample import ErrorClass, Outcome, Sample
 
 log = logging.getLogger("nightbell.workers")
@@ -160,7 +160,7 @@ class Crew:
         code = await hand.end(at_once=why is not None)
         if code is None:
             return f"{why or 'it has closed its line'}, and cannot be killed"
-        return why or (f"it was ended by signal {-code}" if code < 0 else f"it has ended with {code}")
+        return why or _ending(code)
 
     def _leave(self, seat: Seat) -> None:
         seat.leave(self._loop.time())
@@ -257,3 +257,10 @@ class Crew:
         """Return where a check belongs, by other bytes than those its phase is made of."""
         digest = hashlib.blake2b(name.encode(), digest_size=4, person=b"worker").digest()
         return self._seats[int.from_bytes(digest) % len(self._seats)]
+
+
+def _ending(code: int) -> str:
+    """Say how a process has ended by itself, by its exit code as Popen gives it."""
+    if code == UNREADABLE:
+        return f"it has ended with {code}, as it cannot read its orders; after an upgrade, restart the daemon"
+    return f"it was ended by signal {-code}" if code < 0 else f"it has ended with {code}"

@@ -12,12 +12,12 @@ import io
 import json
 import pickle
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from datetime import UTC, datetime
 from struct import Struct
 from sys import intern
 from types import MappingProxyType
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
@@ -25,10 +25,14 @@ from monitor.engine.counts import LATE, Counts
 from probes.api import Probe
 from probes.sample import ErrorClass, Outcome, Sample
 
+T = TypeVar("T")
+
 ORDERS_BYTES: Final = 256 * 1024 * 1024
 """Of one frame of orders: ORDERS checks, whose bodies and patterns the configuration bounds."""
 ORDERS: Final = 200
 """Checks handed over in one frame."""
+UNREADABLE: Final = 65
+"""Exit code of a worker that cannot read its orders; why stands on standard error."""
 REPORT_BYTES: Final = 4 * 1024 * 1024
 ROW_BYTES: Final = 1024 * 1024
 """Of one sample: a log has at most a hundred lines of three hundred characters."""
@@ -150,14 +154,47 @@ class Line(asyncio.Protocol):
 
 
 class _Pickler(pickle.Pickler):
-    """Knows mappings that cannot be changed, of which options are made and which pickle does not take."""
+    """Knows mappings that cannot be changed, of which options are made and which pickle does not take.
+
+    Names the fields it writes, where pickle has their order alone: a worker that starts after an upgrade runs the new
+    version, and shall not take one option of ours for another.
+    """
 
     dispatch_table = copyreg.dispatch_table.copy()
     dispatch_table[MappingProxyType] = lambda mapping: (_unchangeable, (dict(mapping),))
 
+    def reducer_override(self, given: Any) -> Any:
+        """Return how to make a dataclass's instance again; all else goes the usual way."""
+        cls = type(given)
+        if (names := _names(cls)) is None:
+            return NotImplemented
+        return _restore, (cls, {name: getattr(given, name) for name in names})
+
 
 def _unchangeable(mapping: dict[Any, Any]) -> Mapping[Any, Any]:
     return MappingProxyType(mapping)
+
+
+def _names(cls: type) -> tuple[str, ...] | None:
+    """Return the names of a dataclass's fields; None for any other class."""
+    if cls not in _known:
+        _known[cls] = tuple(one.name for one in fields(cls)) if is_dataclass(cls) else None
+    return _known[cls]
+
+
+_known: Final[dict[type, tuple[str, ...] | None]] = {}
+
+
+def _restore(cls: type[T], given: dict[str, Any]) -> T:
+    """Make the instance whose fields were `given`, finished as they are. Raises ValueError where it has others."""
+    names = _names(cls) or ()
+    if len(names) != len(given) or not all(name in given for name in names):
+        differ = ", ".join(sorted(given.keys() ^ set(names)))
+        raise ValueError(f"{cls.__name__} is another version's ({differ}): restart the daemon")
+    made = object.__new__(cls)
+    for name, value in given.items():
+        object.__setattr__(made, name, value)
+    return made
 
 
 def pack_order(given: Watch | Again) -> bytes:
@@ -168,7 +205,10 @@ def pack_order(given: Watch | Again) -> bytes:
 
 
 def read_order(frame: bytes) -> Watch | Again:
-    """Read what is to be done; only ever what the daemon has written."""
+    """Read what is to be done; only ever what the daemon has written.
+
+    Raises ValueError for another version's, and whatever pickle does for what cannot be read at all.
+    """
     given: Watch | Again = pickle.loads(frame)  # noqa: S301 - see above
     return given
 

@@ -28,6 +28,7 @@ from monitor.engine.runner import Attempt, Executors, Runner
 from monitor.engine.scheduler import Memory, Scheduler
 from monitor.engine.workers.wire import (
     ORDERS_BYTES,
+    UNREADABLE,
     Again,
     Line,
     Note,
@@ -52,8 +53,6 @@ UNREAD: Final = 64 * 1024 * 1024
 """Bytes that the daemon has not read after which we give up."""
 STOPPED: Final = 35.0
 """Seconds without a sample beyond the time the quickest check needs for one: our turns have stopped."""
-UNREADABLE: Final = 65
-"""Exit code of a worker that cannot read its orders; why stands on standard error."""
 NOTES: Final = 100
 """Lines for the log in one report; a worker that has more to say repeats itself."""
 NOTE_CHARACTERS: Final = 8000
@@ -62,10 +61,12 @@ NOTE_CHARACTERS: Final = 8000
 class Worker(logging.Handler):
     """What runs here. Also takes what is logged, which the daemon writes where it writes its own lines."""
 
-    def __init__(self, runs: int, per_host: int) -> None:
-        """Belongs to the running loop; the numbers bound its runs under way."""
+    def __init__(self, runs: int, per_host: int, *, unread: int = UNREAD, stopped: float = STOPPED) -> None:
+        """Belongs to the running loop; `runs` and `per_host` bound its runs under way."""
         super().__init__()
         self._loop = asyncio.get_running_loop()
+        self._unread = unread
+        self._stopped = stopped
         self._counts = Counts()
         self._lag = 0.0
         self._runner = Runner(Executors())
@@ -115,11 +116,11 @@ class Worker(logging.Handler):
             self._lag = max(0.0, now - due)
             if self._lag > BEAT:  # we were held up: nobody is blamed before the next beat
                 due = self._last = now
-            elif self._quickest is not None and now - self._last > self._quickest + STOPPED:
+            elif self._quickest is not None and now - self._last > self._quickest + self._stopped:
                 log.critical("the turns of this worker process have stopped: it ends")
                 self._report()
                 _leave()
-            if self._line.waiting > UNREAD:
+            if self._line.waiting > self._unread:
                 _leave()
 
     def _obey(self, frame: bytes) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -20,6 +22,7 @@ from lab.core_parts import Provider, check, for_ever
 from lab.core_virtual import Outside, clock, settle, virtually, wait_for
 from lab.core_world import SHOP, shop
 from monitor.app import App
+from monitor.reload import SLICE
 from monitor.store.errors import StoreError
 from monitor.store.thread import StoreThread
 from probes.api import ProbeFailed, Reading, Run
@@ -181,6 +184,57 @@ def test_a_bad_file_changes_nothing_and_says_so(tmp_path: Path) -> None:
         await app.reload(lambda: configured(tmp_path, check("home")))
         assert app.vitals.reload_ok
         assert not app.vitals.troubles
+
+    within(configured(tmp_path, check("home")), story)
+
+
+def test_a_reading_that_hangs_is_said_and_given_way_to_no_more_and_taken_up_when_it_comes_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    usual = sys.getswitchinterval()
+    fresh, pipe = configured(tmp_path, check("cart")), tmp_path / "pipe"
+    os.mkfifo(pipe)
+
+    def loader() -> Config:
+        pipe.read_bytes()  # nobody writes: the kernel holds us, as on a dead mount
+        return fresh
+
+    async def story(app: App) -> None:
+        loop: Any = asyncio.get_running_loop()
+
+        async def passes(seconds: float) -> None:
+            """Let time pass, which stands still by itself while a thread is at work."""
+            loop.jump(seconds)
+            for _ in range(100):
+                await asyncio.sleep(0)
+
+        before = app.config
+        reload = asyncio.create_task(app.reload(loader))
+        try:
+            await passes(0)
+            await passes(29)
+            assert sys.getswitchinterval() == pytest.approx(SLICE)
+            assert "config" not in app.vitals.troubles
+            await passes(2)
+            assert sys.getswitchinterval() == usual
+            line = f"reading {before.path} has taken more than 30 s"
+            assert app.vitals.troubles["config"] == line
+            assert not app.vitals.reload_ok
+            await passes(31)
+            assert caplog.text.count(f"cannot reload, the running configuration stays: {line}") == 1
+            assert app.config is before
+        finally:
+            while not reload.done():
+                os.close(os.open(pipe, os.O_RDWR))  # whoever waits to read it finds it empty
+                await asyncio.sleep(0)
+        await reload
+        assert app.config is fresh
+        assert app.vitals.reload_ok
+        assert "config" not in app.vitals.troubles
+        assert sys.getswitchinterval() == usual
+        await app.reload(lambda: fresh)
+        await asyncio.sleep(40)
+        assert "config" not in app.vitals.troubles, "what has been read is said to hang"
 
     within(configured(tmp_path, check("home")), story)
 

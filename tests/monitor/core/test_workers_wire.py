@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 import math
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import GenericAlias
 from typing import Any
@@ -77,6 +78,80 @@ def test_options_that_are_mappings_arrive_and_still_cannot_be_changed() -> None:
     with pytest.raises(TypeError):
         taken.orders[0].probe.headers["x"] = "y"  # type: ignore[attr-defined]
     assert read_order(pack_order(Again(names=("x",)))) == Again(names=("x",))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Older:
+    """A kind of probe as the daemon knows it, which still runs the version before an upgrade."""
+
+    port: int
+    prompt: str
+    target: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Newer:
+    """The same after the upgrade, its fields in another order and its prompt doubled while it is made."""
+
+    target: str | None = None
+    prompt: str
+    port: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "prompt", 2 * self.prompt)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wider:
+    """The same with one field more, which even has a default."""
+
+    port: int
+    prompt: str
+    target: str | None = None
+    ending: str = "CRLF"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """The same with a field of another name."""
+
+    port: int
+    prompt: str
+    host: str | None = None
+
+
+def after_an_upgrade(cls: type[Any]) -> Watch | Again:
+    """Read an order about an Older where `cls` has taken its place."""
+    name = cls.__name__.encode()
+    told = pack_order(Watch(orders=(order(Older(port=23, prompt="$", target="a")),)))
+    assert len(name) == len(b"Older")
+    assert told.count(b"Older") == 1
+    return read_order(told.replace(b"Older", name))
+
+
+def test_an_option_is_told_by_its_name_wherever_it_stands_in_another_version_and_as_it_was() -> None:
+    taken = after_an_upgrade(Newer)
+    assert isinstance(taken, Watch)
+    probe: Any = taken.orders[0].probe
+    assert (probe.port, probe.prompt, probe.target) == (23, "$", "a")
+
+
+@pytest.mark.parametrize(
+    ("cls", "differ"),
+    [pytest.param(Wider, "ending", id="more"), pytest.param(Moved, "host, target", id="others")],
+)
+def test_what_has_other_fields_in_another_version_is_refused_with_the_way_out(
+    cls: type[Any], differ: str
+) -> None:
+    with pytest.raises(ValueError) as refused:
+        after_an_upgrade(cls)
+    assert str(refused.value) == f"{cls.__name__} is another version's ({differ}): restart the daemon"
+
+
+def test_an_order_itself_of_another_version_is_refused() -> None:
+    told = pack_order(Watch(orders=(order(Older(port=23, prompt="$")),)))
+    with pytest.raises(ValueError, match=r"Order is another version's \(retry_every, retry_overy\)"):
+        read_order(told.replace(b"retry_every", b"retry_overy"))
 
 
 @given(st.lists(samples, max_size=4))
