@@ -34,6 +34,7 @@ TROUBLE: Final = Family(
     name="nightbell_check_trouble",
     help="1 while the last run was not up, with its outcome and error class; absent while it was.",
 )
+IN_FULL: Final = "%r"
 NANOSECONDS: Final = "%.9f"
 """As far as clocks tell: what a float has beyond that is left from a subtraction, and dear to write."""
 MILLISECONDS: Final = "%.3f"
@@ -49,13 +50,13 @@ _OWN: Final = frozenset({"check", "instance", "phase", "outcome", "error"})
 class Line:
     """How one line is written, but for the labels of the check and the number.
 
-    `factor` is what a number is multiplied by, `digits` a %-format for it; without one it is written in full.
+    `factor` is what a number is multiplied by, `digits` the %-format for it.
     """
 
     family: Family
     more: str = ""
     factor: float = 1.0
-    digits: str = ""
+    digits: str = IN_FULL
 
     def lines(self, labelled: list[str], numbers: tuple[float, ...]) -> str:
         """Return a line for each number; the labels of its check stand in the same place."""
@@ -66,19 +67,15 @@ class Line:
             tail = f"{tail}{self._one(value)}\n"
             return f"{head}{f'{tail}{head}'.join(labelled)}{tail}"
         if not isfinite(sum(numbers)):
-            written = [self._one(value) for value in numbers]
-        elif self.digits:
-            written = (
-                f"{self.digits}\n" * len(numbers) % numbers
-            ).splitlines()  # at once: less than half the time
-        else:
-            written = [repr(value) for value in numbers]
-        return "".join(
-            [f"{head}{labels}{tail}{value}\n" for labels, value in zip(labelled, written, strict=True)]
-        )
+            pairs = zip(labelled, numbers, strict=True)
+            return "".join([f"{head}{labels}{tail}{self._one(value)}\n" for labels, value in pairs])
+        between: list[str | float] = [value] * (2 * len(numbers))
+        between[::2], between[1::2] = labelled, numbers
+        tail = tail.replace("%", "%%")
+        return f"{head}%s{tail}{self.digits}\n" * len(numbers) % tuple(between)  # at once: half the time
 
     def _one(self, value: float) -> str:
-        return self.digits % value if self.digits and isfinite(value) else number(value)
+        return self.digits % value if isfinite(value) else number(value)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,7 +106,8 @@ class CheckSeries:
 
     def __init__(self) -> None:
         """Begin with none."""
-        self._labels: dict[str, tuple[Check, CheckPlan | None, str]] = {}
+        self._of: tuple[Mapping[str, Check], Plan] | None = None
+        self._labels: dict[str, str] = {}
         self._families: dict[str, Family] = {}
         self._forms: dict[object, Form] = {}
 
@@ -118,52 +116,50 @@ class CheckSeries:
     ) -> list[bytes]:
         """Return every family with its header and all its lines, in pieces; give way to others in between."""
         families: dict[str, list[bytes]] = {}
-        names = [name for name in checks if name in samples]
-        for start in range(0, len(names), SLICE):
+        labels = self._labels_of(checks, plan)
+        every = list(checks.items())
+        for start in range(0, len(every), SLICE):
             alike: dict[Form, tuple[list[str], list[list[float]]]] = {}
-            for name in names[start : start + SLICE]:
-                check, sample = checks.get(name), samples.get(name)
-                if check is not None and sample is not None:  # a reload may have come in between
-                    how = self._form(check, sample)
-                    labelled, rows = alike.setdefault(how, ([], []))
-                    labelled.append(self._labelled(name, check, plan.checks.get(name)))
-                    rows.append(how.numbers(sample))
+            for name, check in every[start : start + SLICE]:
+                sample = samples.get(name)
+                if sample is None:  # it has not run yet, or a reload has come in between
+                    continue
+                how = self._form(type(check.probe), sample)
+                labelled, rows = alike.get(how) or alike.setdefault(how, ([], []))
+                labelled.append(
+                    labels.get(name) or labels.setdefault(name, _labels(check, plan.checks.get(name)))
+                )
+                rows.append(how.numbers(sample))
             for how, (labelled, rows) in alike.items():
                 for line, numbers in zip(how.places, zip(*rows, strict=True), strict=True):
                     if line is not None:
                         lines = encode(line.lines(labelled, numbers))
                         families.setdefault(line.family.name, []).append(lines)
             await asyncio.sleep(0)
-        self._forget(checks)
+        if len(self._forms) > FORMS:  # mount points come and go
+            self._forms.clear()
         parts: list[bytes] = []
         for name in sorted(families):
             parts += (encode(self._families[name].header(form)), *families[name])
         return parts
 
-    def _labelled(self, name: str, check: Check, plan: CheckPlan | None) -> str:
-        known = self._labels.get(name)
-        if known is None or known[0] is not check or known[1] is not plan:
-            known = self._labels[name] = check, plan, _labels(check, plan)
-        return known[2]
+    def _labels_of(self, checks: Mapping[str, Check], plan: Plan) -> dict[str, str]:
+        """Return what is kept of labels. After a reload that is another mapping: who still writes has the former."""
+        if self._of is None or self._of[0] is not checks or self._of[1] is not plan:
+            self._of, self._labels = (checks, plan), {}
+        return self._labels
 
-    def _form(self, check: Check, sample: Sample) -> Form:
-        likeness = type(check.probe), _likeness(sample)
+    def _form(self, kind: type[Probe], sample: Sample) -> Form:
+        likeness = kind, _likeness(sample)
         known = self._forms.get(likeness)
         if known is None:
             # The first kind to use a name says what it means: one family has one help text.
             places = [
                 line and replace(line, family=self._families.setdefault(line.family.name, line.family))
-                for line in _lines(type(check.probe), sample)
+                for line in _lines(kind, sample)
             ]
             known = self._forms[likeness] = Form(tuple(places), _given(sample.outcome))
         return known
-
-    def _forget(self, checks: Mapping[str, Check]) -> None:
-        """Let go of what is no longer there, and of forms where mount points come and go."""
-        if len(self._labels) > len(checks):
-            self._labels = {name: known for name, known in self._labels.items() if name in checks}
-        if len(self._forms) > FORMS:
-            self._forms.clear()
 
 
 @cache
@@ -177,7 +173,7 @@ def _line(kind: str, name: str, metric: Metric) -> Line:
     if metric.exposed is None and metric.unit is Unit.BITS_PER_SECOND:
         name, factor = name.replace("bits_per_second", "bytes_per_second"), 1 / 8  # Prometheus counts bytes
     family = Family(name=metric.exposed or f"nightbell_{kind}_{name}", help=metric.help)
-    return Line(family=family, factor=factor, digits=NANOSECONDS if metric.unit is Unit.SECONDS else "")
+    return Line(family=family, factor=factor, digits=NANOSECONDS if metric.unit is Unit.SECONDS else IN_FULL)
 
 
 def _lines(kind: type[Probe], sample: Sample) -> Iterator[Line | None]:
