@@ -42,10 +42,15 @@ class Family:
             kind = "counter"
             if form is Format.OPENMETRICS:
                 name = name.removesuffix(_COUNTER)
-        text = self.help.replace("\\", r"\\").replace("\n", r"\n")
-        if form is Format.OPENMETRICS:
-            text = text.replace('"', r"\"")
-        return f"# HELP {name} {text}\n# TYPE {name} {kind}\n"
+        return header(name, kind, self.help, form)
+
+
+def header(name: str, kind: str, help_text: str, form: Format) -> str:
+    """Return the two comment lines in front of a family that goes by `name` in this format."""
+    text = help_text.replace("\\", r"\\").replace("\n", r"\n")
+    if form is Format.OPENMETRICS:
+        text = text.replace('"', r"\"")
+    return f"# HELP {name} {text}\n# TYPE {name} {kind}\n"
 
 
 def number(value: float) -> str:

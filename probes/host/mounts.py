@@ -43,9 +43,9 @@ class Mount:
         return self.type in _REMOTE or self.type.startswith("fuse")
 
 
-def read_mounts() -> list[Mount]:
-    """Read the mounts this process sees."""
-    return parse_mounts(_MOUNTS.read_text(encoding="utf-8", errors="surrogateescape"))
+def read_table() -> str:
+    """Read the kernel's table of the mounts this process sees."""
+    return _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")
 
 
 def parse_mounts(text: str) -> list[Mount]:

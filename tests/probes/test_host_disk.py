@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from lab.probe_run import finished, look, observe, surroundings
 from probes.api import ProbeFailed, Reading, Run
 from probes.host.disk import Disk, on_own_thread, usage
-from probes.host.mounts import choose, parse_mounts, read_mounts
+from probes.host.mounts import choose, parse_mounts, read_table
 from probes.sample import ErrorClass
 
 TABLE = r"""
@@ -105,7 +105,17 @@ def test_no_table_however_odd_is_a_traceback(text: str) -> None:
 
 
 def test_the_kernels_own_table_is_read() -> None:
-    assert "/" in {mount.path for mount in read_mounts()}
+    assert "/" in {mount.path for mount in parse_mounts(read_table())}
+
+
+def test_the_table_is_worked_out_again_only_when_it_has_changed() -> None:
+    memory: dict[str, Any] = {"mounts": ("another table", [])}
+    assert "/" in observe(Disk(), memory=memory).parts
+
+    first = memory["mounts"]
+    assert "/" in observe(Disk(), memory=memory).parts
+    assert memory["mounts"][0] == read_table()
+    assert memory["mounts"] is first or memory["mounts"][0] != first[0]
 
 
 def test_the_used_share_is_what_df_shows() -> None:
