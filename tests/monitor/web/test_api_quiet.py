@@ -30,7 +30,7 @@ def test_a_silence_is_previewed_changed_and_shown_where_it_mutes(tmp_path: Path)
         empty = await here.post(f"/api/v1/silences/{made.json['id']}/change", {})
         assert empty.status == 400
 
-        why = f"{made.json['id']} (admin: longer)"
+        why = f"{made.json['id']} (operator-token: longer)"
         incident = (await here.get(f"/api/v1/incidents/{number}")).json
         assert incident["quiet"] == why
         assert [one["suppressed"] for one in incident["alerts"]] == [why]
