@@ -109,9 +109,10 @@ def refresh(draft: Draft) -> None:
         if silence.ends_at <= draft.now and not silence.over:
             draft.put(replace(silence, over=True))
     possible = suppression.possible(draft)
+    seen: suppression.Sources = {}
     for incident in list(draft.all(Incident, lambda one: one.state.active and (possible or bool(one.quiet)))):
         was = incident.quiet
-        now = apply(draft, incident, grace=True)
+        now = apply(draft, incident, grace=True, seen=seen)
         if was and not now.quiet:
             draft.note(now.id, "unmuted", "nothing mutes it any more and it is still bad")
             alarm.start(draft, now)
@@ -120,12 +121,14 @@ def refresh(draft: Draft) -> None:
             messages.cancel(draft, now.id, (Kind.PAGE, Kind.REMINDER), Reason.SILENCED)
 
 
-def apply(draft: Draft, incident: Incident, *, grace: bool = False) -> Incident:
+def apply(
+    draft: Draft, incident: Incident, *, grace: bool = False, seen: suppression.Sources | None = None
+) -> Incident:
     """Return the incident, marked as muted where every one of its active alerts is suppressed.
 
     `grace`: what was inhibited and is no more stays quiet for `GRACE`: what it hung on has only just come back.
     """
-    quiet = _quiet(draft, incident)
+    quiet = _quiet(draft, incident, seen)
     if quiet:
         if quiet != incident.quiet:
             draft.note(incident.id, "muted", f"quiet by {quiet}")
@@ -150,13 +153,14 @@ def joined(draft: Draft, incident: Incident, alert: Alert) -> Incident:
     return incident
 
 
-def _quiet(draft: Draft, incident: Incident) -> str:
+def _quiet(draft: Draft, incident: Incident, seen: suppression.Sources | None) -> str:
     """Return why the worst alert is suppressed where each of them is; empty otherwise."""
     if not suppression.possible(draft):
         return ""
     reasons: dict[str, str] = {}
+    seen = {} if seen is None else seen
     for alert in live_alerts(draft, incident):  # unsorted: the first that is not covered decides
-        reasons[alert.id] = suppression.why(draft, alert, incident)
+        reasons[alert.id] = suppression.why(draft, alert, incident, seen=seen)
         if not reasons[alert.id]:
             return ""
     return reasons[active_alerts(draft, incident)[0].id] if reasons else ""

@@ -27,22 +27,32 @@ LOOKED_AT: Final = 100
 """Alerts that could inhibit one and are asked whether they may: where none of so many does, it is not inhibited."""
 
 Traits = Mapping[str, Iterable[str]]
+Sources = dict[str, tuple[Alert, ...]]
+"""Who inhibits, by key."""
 
 
-def why(draft: Draft, alert: Alert, incident: Incident | None = None, *, at: datetime | None = None) -> str:
+def why(
+    draft: Draft,
+    alert: Alert,
+    incident: Incident | None = None,
+    *,
+    at: datetime | None = None,
+    seen: Sources | None = None,
+) -> str:
     """Return why an alert is suppressed now, as `M-1 (maintenance: …)`, `S-1 (li: …)` or `inhibited by …`.
 
     Empty where it is not. `incident` is its own where it has one. `at` asks what will mute it then, of what mutes it
-    now or is known to by then.
+    now or is known to by then. `seen` remembers who inhibits, for the length of one look at many.
     """
     then = at or draft.now
     if (window := window_over(draft, alert.key.check)) is not None and then < window.ends_at:
         return of_window(window)
-    seen = traits(draft, alert, incident)
-    for silence in draft.all(Silence, lambda silence: silence.active(then)):
-        if fits(silence, seen):
-            return f"{silence.id} ({silence.author}: {silence.reason})"
-    source = _inhibitor(draft, alert, seen)
+    if silences := list(draft.all(Silence, lambda silence: silence.active(then))):
+        known = traits(draft, alert, incident)
+        for silence in silences:
+            if fits(silence, known):
+                return f"{silence.id} ({silence.author}: {silence.reason})"
+    source = _inhibitor(draft, alert, {} if seen is None else seen)
     return f"{INHIBITED}{source.id}" if source is not None else ""
 
 
@@ -75,37 +85,43 @@ def hold(draft: Draft, check: CheckPlan, alert: Alert) -> bool:
 
 
 def marked(draft: Draft, alert: Alert) -> Alert:
-    """Return an alert that says what it inhibits while it fires."""
+    """Return an alert that says what it inhibits while it fires, and by what it is inhibited."""
     rules = draft.plan.inhibitions
-    if not rules and not alert.mutes:
+    if not rules and not alert.mutes and not alert.muted_by:
         return alert
-    fires = alert.state is AlertState.FIRING
-    mutes = marks_of_source(rules, traits(draft, alert, None)) if fires else ()
-    return alert if mutes == alert.mutes else replace(alert, mutes=mutes)
+    known = traits(draft, alert, None) if alert.state.active else {}
+    mutes = marks_of_source(rules, known) if alert.state is AlertState.FIRING else ()
+    muted_by = marks_of_target(rules, known) if alert.state.active else ()
+    if (mutes, muted_by) == (alert.mutes, alert.muted_by):
+        return alert
+    return replace(alert, mutes=mutes, muted_by=muted_by)
 
 
-def _inhibitor(draft: Draft, alert: Alert, seen: Traits) -> Alert | None:
+def _inhibitor(draft: Draft, alert: Alert, seen: Sources) -> Alert | None:
     """Return an alert that mutes this one: it fires, and is neither suppressed nor to be muted by yet another.
 
     So a chain reaches no further than one step, and alerts that would mute each other in a circle all stay loud.
     """
-    sources = _sources(draft, alert, seen)
-    return next((one for one in sources if next(_sources(draft, one, None), None) is None), None)
+    for mark in alert.muted_by:
+        if mark not in seen:
+            loud = (one for one in _sources(draft, mark) if not _muted(draft, one))
+            seen[mark] = tuple(islice(loud, 2))  # one of them may be the very alert that asks
+        for source in seen[mark]:
+            if source.id != alert.id:
+                return source
+    return None
 
 
-def _sources(draft: Draft, alert: Alert, seen: Traits | None) -> Iterator[Alert]:
-    rules = draft.plan.inhibitions
-    if not rules:
-        return
-    for mark in marks_of_target(rules, traits(draft, alert, None) if seen is None else seen):
-        firing = draft.about(Alert, mark, lambda one, mark=mark: _fires(one, mark, alert))  # type: ignore[misc]
-        for source in islice(firing, LOOKED_AT):
-            if not _muted_by_people(draft, source):
-                yield source
+def _muted(draft: Draft, alert: Alert) -> bool:
+    """Tell whether anything that fires would mute an alert."""
+    return any(source.id != alert.id for mark in alert.muted_by for source in _sources(draft, mark))
 
 
-def _fires(source: Alert, mark: str, alert: Alert) -> bool:
-    return source.state is AlertState.FIRING and mark in source.mutes and source.id != alert.id
+def _sources(draft: Draft, mark: str) -> Iterator[Alert]:
+    firing = draft.about(Alert, mark, lambda one: one.state is AlertState.FIRING and mark in one.mutes)
+    for source in islice(firing, LOOKED_AT):
+        if not _muted_by_people(draft, source):
+            yield source
 
 
 def _muted_by_people(draft: Draft, alert: Alert) -> bool:

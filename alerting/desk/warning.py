@@ -20,12 +20,13 @@ from alerting.wording.times import clock_time
 def before_silences_end(draft: Draft) -> None:
     """Tell the author of each silence that ends soon, else who is on duty, what will page then.
 
-    One so short that it would be warned of at once is warned of at half its time.
+    Nobody is warned of one so short that its author has only just made it.
     """
     for silence in list(draft.all(Silence, lambda silence: silence.warned_at is None)):
-        left = silence.ends_at - draft.now
-        lead = min(draft.plan.warn_silence, (silence.ends_at - silence.starts_at) / 2)
-        if not silence.active(draft.now) or left > lead:
+        lead = draft.plan.warn_silence
+        if not silence.active(draft.now) or silence.ends_at - draft.now > lead:
+            continue
+        if silence.ends_at - silence.starts_at <= lead:
             continue
         muted = sorted(_muted(draft, silence), key=lambda incident: incident.opened_at)
         if muted:

@@ -389,6 +389,13 @@ def test_a_silence_extended_after_its_warning_is_warned_of_again():
     world.expects(Kind.TICKET, "li", says="S-1 ends at 2027-01-04 11:50")
 
 
+def test_nobody_is_warned_of_a_silence_no_longer_than_the_warning():
+    world = warned_world()
+    world.silence(check="web", minutes=10)
+    world.fails("web")
+    world.nobody_hears_for(minutes=9, seconds=49)
+
+
 def test_a_warning_given_before_a_restart_is_not_given_again():
     world = warned_world()
     world.silence(check="web", minutes=60)

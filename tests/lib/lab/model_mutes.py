@@ -46,8 +46,9 @@ def muted(book: Book, alarm: Alarm, outage: Outage) -> bool:
 
 
 def warns_from(book: Book, mute: Mute) -> datetime:
-    """Return from when on somebody hears that it ends."""
-    return mute.ends - min(book.plan.warn_silence, (mute.ends - mute.starts) / 2)
+    """Return from when on somebody hears that it ends; its end for one that is too short for that."""
+    begins = mute.ends - book.plan.warn_silence
+    return begins if mute.starts < begins else mute.ends
 
 
 def endangered(book: Book, mute: Mute) -> list[Outage]:
@@ -78,7 +79,7 @@ def warn(book: Book) -> None:
         worst = max(found, key=lambda outage: outage.severity.rank)
         known = ways(book.plan, mute.author)
         for person in (mute.author,) if known else on_duty(book.plan, worst.owner, book.now):
-            model_mail.remind(book, "ticket", worst, person, f"silence {mute.id}")
+            model_mail.remind(book, "ticket", worst, person, mute.id)
 
 
 def _fitting(book: Book, alarm: Alarm, outage: Outage) -> list[Mute]:
