@@ -56,6 +56,12 @@ class Alert:
     fired_at: datetime | None = None
     resolved_at: datetime | None = None
     incident: str | None = None
+    suppressed: str = ""
+    """Why it fires without an incident: the maintenance it falls into, with its reason."""
+    mutes: tuple[str, ...] = ()
+    """Keys by which the alerts that it inhibits find it."""
+    muted_by: tuple[str, ...] = ()
+    """Keys by which it finds the alerts that inhibit it."""
 
 
 def step(alert: Alert | None, verdict: Verdict, threshold: Threshold) -> Alert | None:

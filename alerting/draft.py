@@ -93,7 +93,7 @@ class Draft:
         data: Mapping[str, str] = NO_DATA,
     ) -> None:
         """Add a line to the incident's timeline; nothing without an incident."""
-        if incident is not None:
+        if incident:
             self._entries.append(
                 Entry(
                     id=self.number("E"),

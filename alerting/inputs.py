@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from alerting.announcements.announcement import AnnouncementState
+from alerting.incidents.maintenance import PlannedWork
 from alerting.notification import Receipt
 from alerting.thresholds.verdict import Verdict
 from alerting.tickets.terms import TicketClass
@@ -127,6 +128,41 @@ class EndSilence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeSilence:
+    """Let a silence end at another time, or give it another reason. What is None stays."""
+
+    silence: str
+    by: str | None
+    ends_at: datetime | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddMaintenance:
+    """Plan work."""
+
+    work: PlannedWork
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndMaintenance:
+    """End the window that goes on; without one, or where the `whole` is meant, no other follows."""
+
+    maintenance: str
+    by: str | None
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtendMaintenance:
+    """Let the window that goes on, or the next one, end at another time."""
+
+    maintenance: str
+    by: str | None
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OpenTicket:
     """A person opens a ticket of their own."""
 
@@ -196,6 +232,10 @@ Input = (
     | Escalate
     | AddSilence
     | EndSilence
+    | ChangeSilence
+    | AddMaintenance
+    | EndMaintenance
+    | ExtendMaintenance
     | OpenTicket
     | WorkTicket
     | Publish

@@ -8,11 +8,13 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import time, timedelta
+from datetime import datetime, time, timedelta
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from alerting.announcements.policy import AnnouncePolicy
+from alerting.incidents.inhibition import Inhibition
+from alerting.incidents.maintenance import PlannedWork
 from alerting.oncall.person import Person
 from alerting.oncall.policy import Policy
 from alerting.oncall.rota import Rota
@@ -95,6 +97,16 @@ class ChannelPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StandingSilence:
+    """A silence that stands in the configuration."""
+
+    matchers: Mapping[str, str]
+    author: str
+    reason: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """The configuration as deciding sees it."""
 
@@ -121,3 +133,8 @@ class Plan:
     acknowledged_for: timedelta = timedelta(minutes=30)
     grace: timedelta = timedelta(minutes=10)
     """Between the reminder that an acknowledgement ran out and the escalation going on."""
+    silences: tuple[StandingSilence, ...] = ()
+    maintenance: tuple[PlannedWork, ...] = ()
+    inhibitions: tuple[Inhibition, ...] = ()
+    warn_silence: timedelta = timedelta(minutes=10)
+    """How long before a silence ends somebody hears of what will page then; zero: nobody does."""

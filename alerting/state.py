@@ -14,6 +14,7 @@ from typing import Final
 from alerting.alert import Alert, AlertState
 from alerting.announcements.announcement import Announcement, AnnouncementState
 from alerting.incidents.incident import Entry, Incident, IncidentState
+from alerting.incidents.maintenance import Maintenance, Window
 from alerting.incidents.silence import Silence
 from alerting.index import Index
 from alerting.notification import Kind, Notification, NotificationState, Receipt
@@ -39,7 +40,19 @@ class Recovery:
     seconds: float
 
 
-Record = Alert | Incident | Escalation | Ticket | Announcement | Silence | Notification | Proof | Recovery
+Record = (
+    Alert
+    | Incident
+    | Escalation
+    | Ticket
+    | Announcement
+    | Silence
+    | Maintenance
+    | Window
+    | Notification
+    | Proof
+    | Recovery
+)
 
 RECORDS: Final[tuple[type[Record], ...]] = (
     Alert,
@@ -48,6 +61,8 @@ RECORDS: Final[tuple[type[Record], ...]] = (
     Ticket,
     Announcement,
     Silence,
+    Maintenance,
+    Window,
     Notification,
     Proof,
     Recovery,
@@ -81,8 +96,10 @@ def alive(record: Record) -> bool:
             return state is not TicketState.CLOSED
         case Announcement(state=state, withdrawn=withdrawn):
             return state is not AnnouncementState.RESOLVED and not withdrawn
-        case Silence(over=over):
+        case Silence(over=over) | Maintenance(over=over):
             return not over
+        case Window(state=state):
+            return state.live
         case Notification(state=state):
             return state.alive
         case _:
@@ -151,7 +168,7 @@ class State:
                 self._put(row, stays=False)
 
 
-PREFIXES: Final = ("INC", "T", "A", "S", "N", "E", "R")
+PREFIXES: Final = ("INC", "T", "A", "S", "M", "W", "N", "E", "R")
 
 
 def keys_of(record: Record) -> Iterable[str]:
@@ -159,8 +176,12 @@ def keys_of(record: Record) -> Iterable[str]:
     match record:
         case Notification():
             return _about_notification(record)
-        case Alert(incident=str(incident)):
-            return (incident,)
+        case Alert(incident=str(incident), mutes=mutes):
+            return (incident, *mutes)
+        case Alert(state=AlertState.FIRING | AlertState.RECOVERING, mutes=mutes):
+            return (HELD, *mutes)
+        case Window(maintenance=maintenance):
+            return (maintenance,)
         case Incident(group=group, services=services):
             return (group, *(f"has:{service}" for service in services))
         case Recovery(service=service):
@@ -168,6 +189,9 @@ def keys_of(record: Record) -> Iterable[str]:
         case _:
             return ()
 
+
+HELD: Final = "held"
+"""Alerts that fire and have no incident: they fall into a maintenance."""
 
 COLLECTED: Final = (Kind.PAGE, Kind.RECOVERY, Kind.REMINDER, Kind.TICKET)
 """Kinds of message that wait for their like."""
@@ -206,7 +230,7 @@ def channel_key(kind: Kind, channel: str) -> str:
 
 
 def _about_notification(row: Notification) -> tuple[str, ...]:
-    keys = [] if row.incident is None else [row.incident]
+    keys = [about] if (about := row.incident or row.announcement) is not None else []
     if row.kind in COLLECTED and row.to is not None and row.state in _LEAVES and row.step != SELF_TEST:
         keys.append(person_key(row.kind, row.to, collected=row.bundle_until is not None))
         if row.state is NotificationState.PENDING:

@@ -12,8 +12,8 @@ from config.complaint import KeyPath, Notes, did_you_mean
 from config.kinds import HOST_CHECKS, Kinds
 from config.schema.checks import CheckKeys, Defaults
 from config.schema.decode import decode, known_keys
-from config.schema.later import Maintenance, Silence
 from config.schema.outward import Announcements, ChannelKeys, Heartbeat, Paging, Tickets
+from config.schema.quiet import Inhibition, Maintenance, Silence
 from config.schema.services import ServiceKeys
 from config.schema.site import ListenKeys, Site
 from config.schema.staff import PersonKeys, RotaKeys, Somebody, StepKeys
@@ -92,6 +92,7 @@ class Document:
     canaries: list[CheckEntry] = field(default_factory=list)
     silences: list[Silence] = field(default_factory=list)
     maintenance: list[Maintenance] = field(default_factory=list)
+    inhibitions: list[Inhibition] = field(default_factory=list)
 
     def names(self, section: str) -> set[str]:
         """Return the names given in a section, entries with a complaint included."""
@@ -115,7 +116,11 @@ NAMED: Final[Mapping[str, type[Any]]] = {
     "people": PersonKeys,
     "rotas": RotaKeys,
 }
-LISTED: Final[Mapping[str, type[Any]]] = {"silences": Silence, "maintenance": Maintenance}
+LISTED: Final[Mapping[str, type[Any]]] = {
+    "silences": Silence,
+    "maintenance": Maintenance,
+    "inhibitions": Inhibition,
+}
 _OWN: Final = ("store", "workers", "host", "canaries", "checks", "escalations", "fallback", "channels")
 
 SECTIONS: Final = (*SINGLE, *NAMED, *LISTED, *_OWN)

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from config.complaint import SHOWN, KeyPath, Notes, did_you_mean
 from config.document import Document
 from config.kinds import Kinds
-from config.schema.later import Maintenance, Silence
+from config.schema.quiet import Maintenance, Silence
 from config.source.block import locate
 
 DEFAULT_POLICY: Final = "default"

@@ -1,4 +1,4 @@
-"""An announcement: the outward word to customers about one incident."""
+"""An announcement: the outward word to customers about one incident, or one planned maintenance."""
 
 from __future__ import annotations
 
@@ -9,12 +9,19 @@ from datetime import datetime, timedelta
 
 
 class AnnouncementState(enum.Enum):
-    """What customers read. `IDENTIFIED` is said by a person only."""
+    """What customers read. `IDENTIFIED` is said by a person only; a maintenance is `SCHEDULED`, then `IN_PROGRESS`."""
 
+    SCHEDULED = "scheduled"
+    IN_PROGRESS = "in_progress"
     INVESTIGATING = "investigating"
     IDENTIFIED = "identified"
     MONITORING = "monitoring"
     RESOLVED = "resolved"
+
+    @property
+    def planned(self) -> bool:
+        """True for what is said of a maintenance that is not over."""
+        return self in (AnnouncementState.SCHEDULED, AnnouncementState.IN_PROGRESS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,3 +72,5 @@ class Announcement:
     withdrawn: bool = False
     by: str = ""
     """Who approved it, empty where the policy did."""
+    maintenance: str = ""
+    """The window it is about, where it is about no incident: then `incident` is empty."""

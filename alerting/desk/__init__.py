@@ -14,7 +14,12 @@ It only calls the rooms below it, each of which decides its own noun:
     clocks      what tickets' clocks ask for
     customers   whether it is customers' business, and what is prepared for them
     publishing  when they hear it, what people say, and which promises come due
-    silences    what keeps quiet, and when it no longer does
+    suppression  why an alert is quiet: a maintenance, a silence, another alert
+    silences    what people mute, and which incidents are quiet by it
+    warning     who hears before a silence ends that something is still bad
+    maintenance  planned work: its windows, and what fires when one ends
+    notices     what customers read of planned work
+    standing    silences and planned work that stand in the configuration
     bundling    which messages to a person wait for each other and leave as one
     receipts    what came of each attempt to deliver
     next_channel  who is asked when a channel fails or hangs

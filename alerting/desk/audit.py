@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from alerting.alert import Alert, AlertState
-from alerting.desk import acknowledgement, duty, outages, paging, people, settling
+from alerting.desk import acknowledgement, duty, outages, paging, people, settling, suppression
 from alerting.desk.facts import live_alerts
 from alerting.desk.next_channel import wanted
 from alerting.draft import Draft
@@ -93,6 +93,8 @@ def _findings(draft: Draft) -> Iterator[Finding]:
 
 def _orphans(draft: Draft) -> Iterator[Finding]:
     for alert in draft.all(Alert, lambda alert: alert.state is AlertState.FIRING and alert.incident is None):
+        if suppression.window_over(draft, alert.key.check) is not None:
+            continue  # held: its incident opens when the maintenance ends
         yield Finding(
             hole=Hole.NO_INCIDENT, text=f"{alert.id} fires and belongs to no incident", alert=alert.id
         )

@@ -11,13 +11,13 @@ from alerting import inputs
 from alerting.desk import (
     audit,
     heartbeat,
+    maintenance,
     outages,
     passing,
     people,
     publishing,
     receipts,
     self_test,
-    settling,
     silences,
     work,
 )
@@ -36,7 +36,7 @@ class Decision:
 
 HANDLERS: Final[Mapping[type, Callable[[Draft, Any], str]]] = {
     inputs.Judged: outages.judged,
-    inputs.Reloaded: settling.reloaded,
+    inputs.Reloaded: maintenance.reloaded,
     inputs.Received: receipts.received,
     inputs.Interrupted: receipts.interrupted,
     inputs.Tick: passing.tick,
@@ -48,6 +48,10 @@ HANDLERS: Final[Mapping[type, Callable[[Draft, Any], str]]] = {
     inputs.Escalate: people.escalate,
     inputs.AddSilence: silences.add,
     inputs.EndSilence: silences.end,
+    inputs.ChangeSilence: silences.change,
+    inputs.AddMaintenance: maintenance.add,
+    inputs.EndMaintenance: maintenance.end,
+    inputs.ExtendMaintenance: maintenance.extend,
     inputs.OpenTicket: work.open_by_hand,
     inputs.WorkTicket: work.act,
     inputs.Publish: publishing.publish,

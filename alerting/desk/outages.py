@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from alerting.alert import Alert, AlertState, step
-from alerting.desk import alarm, customers, messages, paging, silences, work
+from alerting.desk import alarm, customers, messages, paging, silences, suppression, work
 from alerting.desk.facts import active_alerts, service_title
 from alerting.desk.grouping import Group, fits, group_of
 from alerting.desk.settling import settle
@@ -68,8 +68,9 @@ def _judge(draft: Draft, check: CheckPlan, threshold: Threshold, verdict: Verdic
     after = step(before, verdict, threshold)
     if after is None or after is before:
         return ""
+    after = suppression.marked(draft, after)
     was = before is not None and before.state.active
-    if after.state is AlertState.FIRING and not was:
+    if after.state is AlertState.FIRING and (not was or after.incident is None):
         return fire(draft, check, after)
     draft.put(after)
     if after.incident is None:
@@ -109,7 +110,11 @@ def _name(alert: Alert) -> str:
 
 
 def fire(draft: Draft, check: CheckPlan, alert: Alert) -> str:
-    """Put a firing alert into an incident: one that is going on, one just over, or a new one."""
+    """Put a firing alert into an incident: one that is going on, one just over, or a new one; none in a maintenance."""
+    if suppression.hold(draft, check, alert):
+        return ""
+    if alert.suppressed:
+        alert = replace(alert, suppressed="")
     group = group_of(check)
     near = {one.id: one for key in group.near for one in draft.about(Incident, key) if fits(one, group)}
     known = sorted(near.values(), key=lambda incident: incident.opened_at, reverse=True)

@@ -92,7 +92,7 @@ def _queue(
     languages = draft.plan.site.languages
     words_of_title = title or ("title_over" if over else f"title_{announcement.impact}")
     words = dict(announcement.updates[-1].text)
-    if internal and announcement.recovered_at is None and not over:
+    if internal and announcement.recovered_at is None and not over and not announcement.maintenance:
         hints = texts("internal", outage, languages)
         words = {language: f"{words.get(language, '')}\n{hints[language]}" for language in languages}
     draft.put(
@@ -110,7 +110,7 @@ def _queue(
             created_at=draft.now,
             not_before=draft.now,
             not_after=draft.now + LIVES,
-            incident=announcement.incident,
+            incident=announcement.incident or None,
             announcement=announcement.id,
             services=announcement.services,
             expected_recovery_at=outage.expected_recovery_at,
@@ -123,7 +123,7 @@ def _call_off_older(draft: Draft, announcement: Announcement, channel: str) -> N
     """Older words that have not left yet never will: nobody should read of the outage after its end."""
     waiting = draft.about(
         Notification,
-        announcement.incident,
+        announcement.incident or announcement.id,
         lambda row: (
             row.announcement == announcement.id
             and row.channel == channel

@@ -10,27 +10,40 @@ from alerting.desk import (
     acknowledgement,
     bundling,
     clocks,
+    maintenance,
     next_channel,
     paging,
     publishing,
     self_test,
     silences,
+    warning,
 )
 from alerting.draft import Draft
 from alerting.incidents.incident import Incident, IncidentState
+from alerting.incidents.maintenance import Maintenance, Window
 from alerting.incidents.silence import Silence
 from alerting.inputs import Tick
 from alerting.notification import Notification
 from alerting.state import Record, State
 from alerting.tickets.ticket import Ticket
 
-BUSY: Final[tuple[type[Record], ...]] = (Incident, Ticket, Announcement, Silence, Notification)
+BUSY: Final[tuple[type[Record], ...]] = (
+    Incident,
+    Ticket,
+    Announcement,
+    Silence,
+    Maintenance,
+    Window,
+    Notification,
+)
 
 
 def tick(draft: Draft, _given: Tick) -> str:
-    """Do what is due by `now`, in this order: silences, acknowledgements, steps, what waits for others, channels
-    that hang, tickets, customers, closing."""
+    """Do what is due by `now`, in this order: maintenances, silences, acknowledgements, steps, what waits for others,
+    channels that hang, tickets, customers, closing."""
+    maintenance.clock(draft)
     silences.refresh(draft)
+    warning.before_silences_end(draft)
     acknowledgement.lapse(draft)
     for incident in list(draft.all(Incident, lambda incident: incident.state.active)):
         paging.run(draft, incident)

@@ -55,12 +55,14 @@ def say(draft: Draft, given: Say) -> str:
                 Refusal.INVALID, f"cannot update {announcement.id}: a promised time lies in the past"
             )
     state = given.state or announcement.state
+    _befits(announcement, given)
     fresh = replace(
         announcement,
         expected_recovery_at=given.expected_recovery_at or announcement.expected_recovery_at,
         estimated=announcement.estimated and given.expected_recovery_at is None,
         lapsed=announcement.lapsed and given.expected_recovery_at is None,
-        next_update_at=given.next_update_at or draft.now + draft.plan.next_update,
+        next_update_at=given.next_update_at
+        or (None if announcement.maintenance else draft.now + draft.plan.next_update),
     )
     by = name_of(draft, given.by) or "api"
     own = {name: text for name, text in given.text.items() if text.strip()}
@@ -76,6 +78,19 @@ def say(draft: Draft, given: Say) -> str:
     return announcement.id
 
 
+def _befits(announcement: Announcement, given: Say) -> None:
+    """Refuse words of an outage about a maintenance, whose times are the window's, and the other way round."""
+    state = given.state or announcement.state
+    if not announcement.maintenance and state.planned:
+        raise Refused(Refusal.INVALID, f"cannot update {announcement.id}: it is about no maintenance")
+    if announcement.maintenance and (state is not announcement.state or given.expected_recovery_at):
+        raise Refused(
+            Refusal.INVALID,
+            f"cannot update {announcement.id}: its state and times are those of {announcement.maintenance}; "
+            "extend or end the maintenance",
+        )
+
+
 def _everywhere(draft: Draft, own: Mapping[str, str]) -> dict[str, str]:
     spare = next(iter(own.values()), "")
     return {language: own.get(language, spare) for language in draft.plan.site.languages} if own else {}
@@ -88,6 +103,8 @@ def _template(draft: Draft, announcement: Announcement, state: AnnouncementState
             return outward.words(draft, now, "monitoring")
         case AnnouncementState.IDENTIFIED:
             return outward.words(draft, announcement, "identified")
+        case AnnouncementState.SCHEDULED | AnnouncementState.IN_PROGRESS:
+            return outward.words(draft, announcement, state.value)
         case _:
             return outward.words(draft, announcement, announcement.impact)
 
@@ -96,6 +113,9 @@ def clock(draft: Draft) -> None:
     """Do what is due for every announcement that is not over."""
     for announcement in list(draft.all(Announcement)):
         if announcement.withdrawn or announcement.state is AnnouncementState.RESOLVED:
+            continue
+        if announcement.maintenance:
+            tell_what_is_due(draft, announcement.id)  # the rest follows its window
             continue
         incident = draft.get(Incident, announcement.incident)
         if announcement.recovered_at is None:
@@ -149,7 +169,11 @@ def _due(at: datetime | None, now: datetime, at_once: bool) -> bool:
 
 def _promised_anew(draft: Draft, announcement: Announcement) -> Announcement:
     """Return it with times still to come: what waited for its leave must not begin with a broken promise."""
-    if announcement.published_at is not None or announcement.pushed_at is not None:
+    if (
+        announcement.published_at is not None
+        or announcement.pushed_at is not None
+        or announcement.maintenance
+    ):
         return announcement
     eta, word = announcement.expected_recovery_at, announcement.next_update_at
     late = eta is not None and eta <= draft.now

@@ -62,8 +62,8 @@ class Incident:
     """`group` is what made these alerts one incident; `since` the first bad sample, before `opened_at`.
 
     `alerts` lists the ids of the first `ALERTS_NAMED` alerts that ever belonged to it; of more, each alert itself
-    says whose it is. `quiet` names the silence that mutes it, with
-    its reason. `opening` counts how often this number was opened (1, then +1 for every relapse).
+    says whose it is. `quiet` says why nobody is paged: the silence, maintenance or alert that mutes it, with its
+    reason. `opening` counts how often this number was opened (1, then +1 for every relapse).
     """
 
     id: str
@@ -83,6 +83,8 @@ class Incident:
     policy: str | None = None
     acknowledgement: Acknowledgement | None = None
     quiet: str = ""
+    quiet_until: datetime | None = None
+    """When it is no longer muted: what inhibited it is over, and it has a little time to end as well."""
     opening: int = 1
     reopened_at: datetime | None = None
     first_round: int = 1

@@ -22,6 +22,10 @@ class Silence:
     created_at: datetime
     over: bool = False
     """True once its end has been acted upon."""
+    warned_at: datetime | None = None
+    """When somebody was told that it ends soon while something it mutes is still bad."""
+    origin: str = ""
+    """Names the lines of the configuration it stands in; empty where a person made it."""
 
     def active(self, now: datetime) -> bool:
         """True from its start until just before its end."""

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from alerting.oncall.rota import Day, OnCall, Rota, Shift, Turn
+from alerting.wall import instant_of
 
 LOOK_AHEAD: Final = timedelta(days=35)
 """How far `until` looks for a change. Where nothing changes for so long, it names the end of the look."""
@@ -27,7 +27,6 @@ MONDAY: Final = date(1970, 1, 5)
 """Anchor of a turn without `start`."""
 
 _DAY: Final = timedelta(days=1)
-_SECOND: Final = timedelta(seconds=1)
 _MIDNIGHT: Final = time(0)
 _WEEKDAYS: Final = tuple(Day)
 
@@ -113,8 +112,8 @@ def _duties(rota: Rota, day: date) -> tuple[_Duty, ...]:
         people = _turn(shift, day)
         if not people or _WEEKDAYS[day.weekday()] not in shift.days:
             continue
-        begins = _instant(rota.zone, day, shift.begins)
-        ends = _instant(rota.zone, day if shift.ends > shift.begins else day + _DAY, shift.ends)
+        begins = instant_of(rota.zone, day, shift.begins)
+        ends = instant_of(rota.zone, day if shift.ends > shift.begins else day + _DAY, shift.ends)
         if begins < ends:
             duties.append(_Duty(shift=shift.id, people=people, begins=begins, ends=ends))
     return tuple(duties)
@@ -154,29 +153,10 @@ def _boundaries(rota: Rota, at: datetime) -> Iterator[datetime]:
     for _ in range(LOOK_AHEAD.days + 3):
         waiting.update(instant for duty in _duties(rota, day) for instant in (duty.begins, duty.ends))
         day += _DAY
-        settled = _instant(rota.zone, day, _MIDNIGHT)  # nothing of a later day begins before it
+        settled = instant_of(rota.zone, day, _MIDNIGHT)  # nothing of a later day begins before it
         ready = sorted(instant for instant in waiting if instant <= settled)
         waiting.difference_update(ready)
         yield from ready
-
-
-def _instant(zone: ZoneInfo, day: date, clock: time) -> datetime:
-    """Return the first instant (UTC) at which the wall clock of `zone` reads `clock` of `day` or later."""
-    wall = datetime.combine(day, clock)
-    first = wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
-    if first.astimezone(zone).replace(tzinfo=None) == wall:
-        return first
-    # Skipped. With the offset that holds after the jump the time comes out before it: the jump, which falls
-    # on a whole second, is in between.
-    before = wall.replace(tzinfo=zone, fold=1).astimezone(UTC).replace(microsecond=0)
-    low, high = 0, -((before - first) // _SECOND)
-    while low < high:
-        middle = (low + high) // 2
-        if (before + middle * _SECOND).astimezone(zone).replace(tzinfo=None) < wall:
-            low = middle + 1
-        else:
-            high = middle
-    return before + low * _SECOND
 
 
 def _utc(instant: datetime) -> datetime:

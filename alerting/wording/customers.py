@@ -17,6 +17,9 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "title_over": "{services}: resolved",
         "title_false_alarm": "{services}: false alarm",
         "title_closed": "{services}: notice closed",
+        "title_maintenance": "{services}: planned maintenance",
+        "title_maintenance_over": "{services}: maintenance completed",
+        "title_called_off": "{services}: maintenance called off",
         "down": "{services}: unavailable since {began}. We are working on it.",
         "degraded": "{services}: slow or partly unavailable since {began}. We are working on it.",
         "identified": "{services}: we have found the cause and are working on it.",
@@ -31,6 +34,12 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "false_alarm": "{services}: the disruption we announced, since {began}, was a false alarm. "
         "We are sorry for the confusion.",
         "closed": "{services}: this notice is closed. If something still does not work for you, please tell us.",
+        "scheduled": "{services}: planned maintenance from {began} to {eta}. "
+        "It may be unavailable in that time.",
+        "in_progress": "{services}: the planned maintenance is in progress. We expect it to end by {eta}.",
+        "prolonged": "{services}: the maintenance ends at another time than we said, by {eta}.",
+        "completed": "{services}: the planned maintenance is completed. It took {length}, from {began} to {until}.",
+        "called_off": "{services}: the maintenance planned for {began} does not take place.",
         "internal": "For colleagues: customers may report trouble with {services}. "
         "Please tell them that we know and are working on it.",
         "internal_eta": "You may tell them that we expect it to be back by {eta}.",
@@ -41,6 +50,9 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "title_over": "{services}：已恢复",
         "title_false_alarm": "{services}：误报说明",
         "title_closed": "{services}：通知已关闭",
+        "title_maintenance": "{services}：计划维护",
+        "title_maintenance_over": "{services}：维护已完成",
+        "title_called_off": "{services}：维护已取消",
         "down": "{services}：自 {began} 起无法使用，我们正在全力处理。",
         "degraded": "{services}：自 {began} 起响应缓慢或部分功能不可用，我们正在全力处理。",
         "identified": "{services}：已找到故障原因，正在处理。",
@@ -54,6 +66,11 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "给您带来不便，我们深表歉意。",
         "false_alarm": "{services}：经核实，关于 {began} 起异常的通知为误报，非常抱歉。",
         "closed": "{services}：本次通知已关闭。如果您仍遇到问题，请告诉我们。",
+        "scheduled": "{services}：计划于 {began} 至 {eta} 进行维护，期间可能无法使用。",
+        "in_progress": "{services}：计划维护正在进行，预计 {eta} 前结束。",
+        "prolonged": "{services}：维护结束时间有变，预计 {eta} 前结束。",
+        "completed": "{services}：计划维护已完成，从 {began} 到 {until}，共 {length}。",
+        "called_off": "{services}：原定于 {began} 的维护已取消。",
         "internal": "内部提示：客户可能反映{services}异常，请告知我们已知悉并正在处理。",
         "internal_eta": "可以转告：预计 {eta} 前恢复。",
     },
@@ -70,6 +87,11 @@ SENTENCES: Final = (
     "resolved",
     "false_alarm",
     "closed",
+    "scheduled",
+    "in_progress",
+    "prolonged",
+    "completed",
+    "called_off",
     "internal",
 )
 _GOES_ON: Final = ("down", "degraded", "identified", "relapsed", "longer")
@@ -101,6 +123,8 @@ def texts(key: str, outage: Outage, languages: Sequence[str]) -> dict[str, str]:
 
 def title(outage: Outage, language: str, *, over: bool = False) -> str:
     """Return the headline of an outage that lasts, or is over."""
+    if over and outage.impact == "maintenance":
+        return headline("title_maintenance_over", outage, language)
     return headline("title_over" if over else f"title_{outage.impact}", outage, language)
 
 

@@ -43,6 +43,9 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "ack_lapsed": "Your acknowledgement of {id} ran out. Renew it, or escalation goes on in {grace}: {title}",
         "update_due": "Customers were promised an update on {id} by now: {title}",
         "eta_lapsed": "{id} takes longer than customers were told, and they were promised another update: {title}",
+        "silence_ends": "{silence} ends at {ends}. {id} is still bad and will be heard then: {title}",
+        "silence_ends_more": "{silence} ends at {ends}. {id} and {more} more are still bad and will be heard then: "
+        "{title}",
         "new_ticket": "{ticket} {cls}: {title}",
         "handling": "Handled under {id}.",
         "self_test": "Self-test of {channel}: nothing is wrong",
@@ -80,6 +83,8 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "ack_lapsed": "您对 {id} 的确认已到期。请续期，否则 {grace} 后继续升级：{title}",
         "update_due": "{id} 已到向客户承诺的更新时间：{title}",
         "eta_lapsed": "{id} 的恢复时间超过了告知客户的预计时间，已承诺再次更新：{title}",
+        "silence_ends": "{silence} 将于 {ends} 结束，{id} 仍未恢复，届时将发出通知：{title}",
+        "silence_ends_more": "{silence} 将于 {ends} 结束，{id} 及另外 {more} 项仍未恢复，届时将发出通知：{title}",
         "new_ticket": "{ticket} {cls}：{title}",
         "handling": "归入 {id} 处理。",
         "self_test": "{channel} 通道自检：一切正常",

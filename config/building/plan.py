@@ -10,6 +10,7 @@ from typing import Final
 from alerting.announcements.policy import AnnouncePolicy
 from alerting.notifiers.heartbeat import Heartbeat
 from alerting.plan import Audience, ChannelPlan, CheckPlan, Plan, ServicePlan, Site
+from config.building.quiet import build_inhibitions, build_maintenance, build_silences
 from config.building.staff import Answering, build_people, build_policies, build_rotas, build_terms
 from config.document import Document
 from config.model import HEARTBEAT, Channel
@@ -35,6 +36,10 @@ def build_plan(
         announce_on=_announce_on(document),
         hold_recovery=announcements.hold_recovery,
         next_update=announcements.next_update,
+        silences=build_silences(document),
+        maintenance=build_maintenance(document),
+        inhibitions=build_inhibitions(document),
+        warn_silence=document.paging.warn_silence,
         bundle=None if document.paging.bundle == "off" else document.paging.bundle,
         heartbeat=timedelta(seconds=document.heartbeat.every) if document.heartbeat else None,
     )

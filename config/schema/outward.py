@@ -82,6 +82,8 @@ class Paging:
 
     bundle: the first page to a person leaves at once; pages of further incidents within this time after it are
         collected into one. `off` sends each on its own.
+    warn_silence: how long before a silence ends its author, else who is on shift, hears that what it mutes is still
+        bad; `0s` for never.
     """
 
     bundle: Annotated[
@@ -89,6 +91,7 @@ class Paging:
         BeforeValidator(_bundle),
         WithJsonSchema({"type": "string", "examples": ["1m", "off"]}),
     ] = timedelta(minutes=1)
+    warn_silence: Span = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

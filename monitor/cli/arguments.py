@@ -43,6 +43,7 @@ PAGED = Paged("INC", "incident")
 TICKET = Numbered("T", "ticket")
 ANNOUNCEMENT = Numbered("A", "announcement")
 SILENCE = Numbered("S", "silence")
+MAINTENANCE = Numbered("M", "maintenance")
 
 
 class Pair(click.ParamType[tuple[str, str]]):

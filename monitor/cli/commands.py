@@ -66,6 +66,11 @@ SECTIONS: Final[dict[str, tuple[Entry, ...]]] = {
         ("escalate", "remote.escalate:escalate", "Page the next step of an incident now."),
         ("assign", "remote.assign:assign", "Give a ticket to somebody."),
         ("silence", "remote.silence:silence", "Mute alerts for a while, with a reason."),
+        (
+            "maintenance",
+            "remote.maintenance:maintenance",
+            "Plan work: quiet for staff, announced to customers.",
+        ),
         ("announce", "remote.announce:announce", "Tell customers about an outage."),
     ),
     "Administer": _entries(

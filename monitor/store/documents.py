@@ -15,6 +15,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from alerting.alert import Alert
 from alerting.announcements.announcement import Announcement
 from alerting.incidents.incident import Entry, Incident
+from alerting.incidents.maintenance import Maintenance, Window
 from alerting.incidents.silence import Silence
 from alerting.notification import Kind, Notification, NotificationState, Reason
 from alerting.oncall.escalation import Escalation
@@ -103,6 +104,16 @@ def _announcement(record: Announcement) -> Row:
     }
 
 
+def _window(record: Window) -> Row:
+    return {
+        "alive": alive(record),
+        "state": record.state.value,
+        "maintenance": record.maintenance,
+        "starts_at": record.starts_at,
+        "ends_at": record.ends_at,
+    }
+
+
 def _notification(record: Notification) -> Row:
     return {
         "dedup_key": record.dedup_key,
@@ -147,6 +158,16 @@ SHELVES: Final[Mapping[type, Shelf]] = {
         services=lambda record: record.services,
     ),
     Silence: Shelf(table=schema.silences, columns=lambda record: {"ends_at": record.ends_at}, prefix="S"),
+    Maintenance: Shelf(
+        table=schema.maintenances, columns=lambda record: {"alive": alive(record)}, prefix="M"
+    ),
+    Window: Shelf(
+        table=schema.windows,
+        columns=_window,
+        prefix="W",
+        filters=("state", "maintenance", "service"),
+        services=lambda record: record.services,
+    ),
     Notification: Shelf(
         table=schema.outbox,
         columns=_notification,

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from alerting.alert import Alert
 from alerting.announcements.announcement import Announcement
 from alerting.incidents.incident import Incident
+from alerting.incidents.maintenance import Maintenance, Window
 from alerting.incidents.silence import Silence
 from alerting.notification import Notification
 from alerting.oncall.escalation import Escalation
@@ -51,7 +52,7 @@ def load(connection: sa.Connection, now: datetime) -> tuple[State, list[str]]:
 
 
 def _wanted(now: datetime) -> Iterator[tuple[type[Record], sa.Select[Any]]]:
-    for kind in (Alert, Incident, Ticket, Announcement):
+    for kind in (Alert, Incident, Ticket, Announcement, Maintenance, Window):
         yield kind, sa.select(*columns(kind)).where(SHELVES[kind].table.c.alive.is_(True))
     open_incidents = sa.select(incidents.c.id).where(incidents.c.alive.is_(True))
     yield Escalation, sa.select(*columns(Escalation)).where(escalations.c.id.in_(open_incidents))

@@ -13,7 +13,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.schema import SchemaItem
 
-HEAD: Final = "0002"
+HEAD: Final = "0003"
 """The migration these tables stand for. Revisions are numbers of four digits, so they sort.
 
 Who changes a table writes the next migration beside the others and counts this up; a test compares the two.
@@ -135,6 +135,19 @@ announcements = _documents(
 )
 
 silences = _documents("silences", sa.Column("ends_at", Utc, nullable=False, index=True))
+
+maintenances = _documents("maintenances", *_alive())
+
+windows = _documents(
+    "windows",
+    *_alive(),
+    _word("state", null=False),
+    _word("maintenance", null=False),
+    _time("starts_at"),
+    _time("ends_at"),
+    sa.Index(None, "maintenance", "number"),
+    sa.Index(None, "state", "number"),
+)
 
 proofs = _documents("proofs", _time("at"), number=False)
 

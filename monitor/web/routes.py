@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from alerting.announcements.announcement import Announcement
 from alerting.incidents.incident import Incident
+from alerting.incidents.maintenance import Maintenance
 from alerting.incidents.silence import Silence
 from alerting.inputs import TicketAction
 from alerting.notification import Notification
@@ -40,6 +41,7 @@ LISTS: Final[Mapping[str, tuple[type[Record], Mapping[str, str]]]] = {
     "announcements": (Announcement, _STATE | _INCIDENT | _SERVICE),
     "notifications": (Notification, _STATE | _KIND | _INCIDENT | _SERVICE),
     "silences": (Silence, {}),
+    "maintenances": (Maintenance, {}),
 }
 """Lists that come from the store, with the filters each has."""
 
@@ -165,6 +167,41 @@ INTERNAL: Final[tuple[Route, ...]] = (
     _post("/silences", actions.add_silence, bodies.NewSilence, "Mute what fits.", "Silence", status=201),
     _post("/silences/{id}/end", actions.end_silence, bodies.Plain, "End a silence now.", "Silence"),
     _delete("/silences/{id}", actions.end_silence, "End a silence now.", "Silence", Audience.OPERATOR),
+    _post(
+        "/silences/{id}/change", actions.change_silence, bodies.SilenceChange, "Change a silence.", "Silence"
+    ),
+    _post(
+        "/silences/preview",
+        actions.preview_silence,
+        bodies.SilencePreview,
+        "Say what a silence would hit.",
+        "Preview",
+    ),
+    _post(
+        "/maintenances",
+        actions.add_maintenance,
+        bodies.NewMaintenance,
+        "Plan work.",
+        "Maintenance",
+        status=201,
+    ),
+    _post(
+        "/maintenances/{id}/end",
+        actions.end_maintenance,
+        bodies.MaintenanceEnd,
+        "End the window that goes on, or all of it.",
+        "Maintenance",
+    ),
+    _delete(
+        "/maintenances/{id}", actions.end_maintenance, "End a maintenance.", "Maintenance", Audience.OPERATOR
+    ),
+    _post(
+        "/maintenances/{id}/extend",
+        actions.extend_maintenance,
+        bodies.MaintenanceExtension,
+        "Let a window end at another time.",
+        "Maintenance",
+    ),
     _post(
         "/announcements/{id}/publish",
         actions.publish,

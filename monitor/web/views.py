@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 from alerting.alert import Alert
 from alerting.announcements.announcement import Announcement
+from alerting.desk.preview import Preview
 from alerting.incidents.incident import Entry, Incident
+from alerting.incidents.maintenance import Maintenance, Window, WindowState
 from alerting.incidents.silence import Silence
 from alerting.notification import Notification, Receipt
 from alerting.oncall.rota import OnCall
@@ -21,6 +24,7 @@ from monitor.store.page import Token
 from probes.sample import Sample
 
 View = dict[str, Any]
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 def instant(at: datetime | None) -> str | None:
@@ -33,8 +37,10 @@ def amount(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def incident(record: Incident, alerts: Iterable[Alert], timeline: Iterable[Entry]) -> View:
-    """Show an incident, its alerts and its timeline."""
+def incident(
+    record: Incident, alerts: Iterable[Alert], timeline: Iterable[Entry], why: Mapping[str, str] = NOTHING
+) -> View:
+    """Show an incident, its alerts and its timeline. `why` says of alerts that are suppressed why they are."""
     known = {one.id: one for one in alerts if one.incident == record.id}
     held = record.acknowledgement
     return {
@@ -65,19 +71,27 @@ def incident(record: Incident, alerts: Iterable[Alert], timeline: Iterable[Entry
         "quiet": record.quiet or None,
         "ticket": record.ticket,
         "announcement": record.announcement,
-        "alerts": [alert(known.get(key), key) for key in dict.fromkeys((*record.alerts, *known))],
+        "alerts": [
+            alert(known.get(key), key, why.get(key, "")) for key in dict.fromkeys((*record.alerts, *known))
+        ],
         "timeline": [entry(line) for line in timeline],
     }
 
 
-def alert(record: Alert | None, key: str) -> View:
-    """Show an alert; of one whose record now belongs to another incident only its name is left."""
+def alert(record: Alert | None, key: str, suppressed: str = "") -> View:
+    """Show an alert, and why it is suppressed where it is.
+
+    Of one whose record now belongs to another incident only its name is left.
+    """
     check, _, rest = key.partition("/")
     threshold, _, part = rest.partition("/")
     if record is None:
         named = {"id": key, "check": check, "threshold": threshold, "part": part or None}
         return named | dict.fromkeys(
-            ("state", "severity", "impact", "value", "message", "error", "since", "fired_at", "resolved_at")
+            (
+                *("state", "severity", "impact", "value", "message", "error"),
+                *("since", "fired_at", "resolved_at", "suppressed"),
+            )
         )
     return {
         "id": record.id,
@@ -93,6 +107,7 @@ def alert(record: Alert | None, key: str) -> View:
         "since": instant(record.since),
         "fired_at": instant(record.fired_at),
         "resolved_at": instant(record.resolved_at),
+        "suppressed": suppressed or record.suppressed or None,
     }
 
 
@@ -133,7 +148,8 @@ def announcement(record: Announcement) -> View:
     """Show an announcement: `text` is what its last update says, `waiting` the services nobody approved yet."""
     return {
         "id": record.id,
-        "incident": record.incident,
+        "incident": record.incident or None,
+        "maintenance": record.maintenance or None,
         "services": list(record.services),
         "waiting": list(record.waiting),
         "state": record.state.value,
@@ -208,11 +224,67 @@ def silence(record: Silence, now: datetime) -> View:
         "starts_at": instant(record.starts_at),
         "ends_at": instant(record.ends_at),
         "created_at": instant(record.created_at),
+        "warned_at": instant(record.warned_at),
+        "configured": bool(record.origin),
     }
 
 
-def check(configured: Check, plan: CheckPlan | None, sample: Sample | None) -> View:
-    """Show a check and its last sample; before the first run everything of the sample is None or empty."""
+def preview(found: Preview) -> View:
+    """Show what a silence would hit."""
+    return {
+        "alerts": list(found.alerts),
+        "incidents": list(found.incidents),
+        "muted": list(found.muted),
+        "checks": list(found.checks),
+        "services": list(found.services),
+    }
+
+
+def maintenance(record: Maintenance, windows: Iterable[Window]) -> View:
+    """Show planned work and its windows, the newest first; lengths of time are in seconds."""
+    work, shown = record.work, list(windows)
+    live = {one.state for one in shown if one.state.live}
+    to_come = live or (record.next_at is not None and not record.over)
+    return {
+        "id": record.id,
+        "state": "active" if WindowState.ACTIVE in live else "planned" if to_come else "over",
+        "services": list(work.services),
+        "checks": list(work.checks),
+        "dependents": work.dependents,
+        "reason": work.reason,
+        "author": work.author,
+        "starts_at": instant(work.starts_at),
+        "length": work.length.total_seconds(),
+        "every": work.every.total_seconds() if work.every else None,
+        "timezone": work.zone,
+        "announce": work.announce.total_seconds() if work.announce is not None else None,
+        "next_at": instant(record.next_at),
+        "created_at": instant(record.created_at),
+        "configured": bool(record.origin),
+        "windows": [window(one) for one in shown],
+    }
+
+
+def window(record: Window) -> View:
+    """Show a window: what was planned, and what it really took."""
+    return {
+        "id": record.id,
+        "state": record.state.value,
+        "services": list(record.services),
+        "checks": list(record.checks),
+        "starts_at": instant(record.starts_at),
+        "ends_at": instant(record.ends_at),
+        "began_at": instant(record.began_at),
+        "ended_at": instant(record.ended_at),
+        "announcement": record.announcement,
+    }
+
+
+def check(configured: Check, plan: CheckPlan | None, sample: Sample | None, suppressed: str = "") -> View:
+    """Show a check and its last sample; before the first run everything of the sample is None or empty.
+
+    `suppressed` says why an alert of it that fires is quiet.
+    """
     return {
         "name": configured.name,
         "probe": configured.probe.KIND,
@@ -220,6 +292,7 @@ def check(configured: Check, plan: CheckPlan | None, sample: Sample | None) -> V
         "services": list(plan.services) if plan else [],
         "labels": dict(plan.labels) if plan else {},
         "every": configured.every,
+        "suppressed": suppressed or None,
         "outcome": sample.outcome.value if sample else None,
         "values": _amounts(sample.values) if sample else {},
         "parts": {name: _amounts(values) for name, values in sample.parts.items()} if sample else {},

@@ -105,16 +105,6 @@ services: {s: {checks: [a], runbook: ./books/../books/shop.md}}
             "`tickets.mirror` is accepted but not acted on yet",
             id="mirror",
         ),
-        pytest.param(
-            "silences: [{services: [s], author: li, reason: x, until: 2027-01-04T00:00:00Z}]\nservices: {s: {}}",
-            "`silences` is accepted but not acted on yet",
-            id="silences",
-        ),
-        pytest.param(
-            "maintenance: [{services: [s], reason: x, start: 2027-01-04T00:00:00Z, length: 1h}]\nservices: {s: {}}",
-            "`maintenance` is accepted but not acted on yet",
-            id="maintenance",
-        ),
         pytest.param("", "no `people`: incidents are recorded and shown, but nobody is paged", id="people"),
         pytest.param("people: {li: {}}", "`people.li` has no channel and cannot be paged", id="no channel"),
         pytest.param(
@@ -143,7 +133,14 @@ def test_what_is_missing_or_unwise_is_a_warning(text: str, warned: str, tmp_path
 
 
 @pytest.mark.parametrize(
-    "text", ["paging: {bundle: off}", "silences: []\nmaintenance: []", "people: {li: {skills: []}}"]
+    "text",
+    [
+        "paging: {bundle: off}",
+        "silences: []\nmaintenance: []\ninhibitions: []",
+        "silences: [{services: [s], author: li, reason: x, until: 2027-01-04T00:00:00Z}]\nservices: {s: {}}",
+        "maintenance: [{services: [s], reason: x, start: 2027-01-04T00:00:00Z, length: 1h}]\nservices: {s: {}}",
+        "people: {li: {skills: []}}",
+    ],
 )
 def test_what_asks_for_nothing_earns_no_warning(text: str, tmp_path: Path) -> None:
     assert not any("not acted on" in line for line in load_text(tmp_path, text).warnings)

@@ -143,7 +143,13 @@ def _cause(cause: Any) -> str:
 def _alert(alert: Any) -> tuple[object, ...]:
     if not isinstance(alert, dict):
         return (alert, "", "", "")
-    return (alert.get("id"), alert.get("state"), alert.get("severity"), alert.get("message"))
+    return (alert.get("id"), alert.get("state"), alert.get("severity"), explained(alert))
+
+
+def explained(row: dict[str, Any]) -> object:
+    """Return what an alert or a check says, and why it is quiet where it is."""
+    message, why = row.get("message"), row.get("suppressed")
+    return f"{one_line(message)} [quiet: {one_line(why)}]" if why else message
 
 
 def _lasted(whole: dict[str, Any]) -> str:

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-import getpass
-from datetime import datetime
 from typing import Any
 
 import click
 
 from monitor.cli import times
 from monitor.cli.arguments import SILENCE, Pair, by_option
+from monitor.cli.moments import end_of, login, moment_of
 from monitor.cli.output import Paper, print_json
 from monitor.cli.surroundings import Surroundings, json_option, pass_surroundings
-from monitor.cli.whereabouts import Whereabouts
-from monitor.cli.words import one_line
+from monitor.cli.words import listed, one_line
 
 
 class ShortForm(click.Group):
-    """`nightbell silence check=shop …` is `nightbell silence add check=shop …`."""
+    """`nightbell silence check=shop …` is `nightbell silence add check=shop …`, and so with `--preview` first."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Take a matcher for the command's name to mean `add`."""
         return super().resolve_command(ctx, ["add", *args] if "=" in args[0] else args)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take `--preview` before the matchers to mean `add --preview`."""
+        return super().parse_args(ctx, ["add", *args] if args[:1] == ["--preview"] else args)
 
 
 @click.group(cls=ShortForm)
@@ -40,7 +42,8 @@ def silence() -> None:
 @click.option("--for", "lasting", metavar="TIME", help="How long, like 2h.")
 @click.option("--until", metavar="TIME", help="Until when, like 18:00 or '2027-01-04 08:00'.")
 @click.option("--from", "begin", metavar="TIME", help="From when on; now if not given.")
-@click.option("--reason", required=True, metavar="TEXT", help="Why; everybody reads it.")
+@click.option("--reason", metavar="TEXT", help="Why; everybody reads it. Needed, unless it is a preview.")
+@click.option("--preview", is_flag=True, help="Only show what it would mute.")
 @click.option(
     "--author",
     envvar="NIGHTBELL_PERSON",
@@ -57,7 +60,8 @@ def add(
     lasting: str | None,
     until: str | None,
     begin: str | None,
-    reason: str,
+    reason: str | None,
+    preview: bool,
     author: str | None,
     as_json: bool,
 ) -> None:
@@ -66,12 +70,18 @@ def add(
     NAME is check, service, threshold, severity, host, or a label; VALUE matches whole, * stands for anything.
     """
     found = here.whereabouts()
+    if preview:
+        seen = found.client().post("silences", "preview", body={"matchers": _matchers(matchers)})
+        print_json(seen) if as_json else _show(here.paper(found), seen)
+        return
+    if reason is None:
+        raise click.UsageError("say why: --reason TEXT")
     now = here.clock.now()
-    starts_at = _moment(begin, "--from", found, now) if begin else now
-    ends_at = _end(lasting, until, found, now, starts_at)
+    starts_at = moment_of(begin, "--from", found, now) if begin else now
+    ends_at = end_of(lasting, until, found, now, starts_at)
     body = {
         "matchers": _matchers(matchers),
-        "author": author or _login(),
+        "author": author or login(),
         "reason": reason,
         "starts_at": times.written(starts_at) if begin else None,
         "ends_at": times.written(ends_at),
@@ -108,6 +118,49 @@ def list_(here: Surroundings, *, everything: bool, as_json: bool) -> None:
     )
 
 
+def _show(paper: Paper, seen: dict[str, Any]) -> None:
+    paper.facts(
+        {
+            "alerts now": listed(seen.get("alerts")) or "none",
+            "incidents with one of them": listed(seen.get("incidents")) or "none",
+            "of these go quiet": listed(seen.get("muted")) or "none",
+            "checks it could mute": listed(seen.get("checks")) or "none",
+            "their services": listed(seen.get("services")) or "none",
+        }
+    )
+
+
+@silence.command()
+@click.argument("silence_id", type=SILENCE, metavar="SILENCE")
+@click.option("--for", "lasting", metavar="TIME", help="How long from now on, like 2h.")
+@click.option("--until", metavar="TIME", help="Until when, like 18:00 or '2027-01-04 08:00'.")
+@click.option("--reason", metavar="TEXT", help="Another reason.")
+@by_option
+@json_option
+@pass_surroundings
+def extend(
+    here: Surroundings,
+    *,
+    silence_id: str,
+    lasting: str | None,
+    until: str | None,
+    reason: str | None,
+    by: str | None,
+    as_json: bool,
+) -> None:
+    """Let a silence end later, or earlier."""
+    found = here.whereabouts()
+    now = here.clock.now()
+    ends_at = end_of(lasting, until, found, now, now)
+    body = {"ends_at": times.written(ends_at), "reason": reason, "by": by}
+    answer = found.client().post("silences", silence_id, "change", body=body)
+    if as_json:
+        print_json(answer)
+        return
+    paper = here.paper(found)
+    paper.say(f"{silence_id} mutes {_fits(answer)} until {paper.when(answer.get('ends_at'))}.")
+
+
 @silence.command()
 @click.argument("silence_id", type=SILENCE, metavar="SILENCE")
 @by_option
@@ -133,37 +186,6 @@ def _matchers(pairs: tuple[tuple[str, str], ...]) -> dict[str, str]:
             raise click.UsageError(f"{name} is given twice; a silence mutes what fits all of NAME=VALUE")
         matchers[name] = value
     return matchers
-
-
-def _end(
-    lasting: str | None, until: str | None, found: Whereabouts, now: datetime, starts_at: datetime
-) -> datetime:
-    if (lasting is None) == (until is None):
-        raise click.UsageError("say how long: --for TIME (like 2h) or --until TIME (like 18:00)")
-    if until is not None:
-        ends_at = _moment(until, "--until", found, now)
-    else:
-        try:
-            ends_at = starts_at + times.duration(lasting or "")
-        except ValueError as error:
-            raise click.UsageError(f"--for {error}") from error
-    if ends_at <= max(starts_at, now):
-        raise click.UsageError("the silence would be over before it begins")
-    return ends_at
-
-
-def _moment(text: str, option: str, found: Whereabouts, now: datetime) -> datetime:
-    try:
-        return times.moment(text, found.zone, now)
-    except ValueError as error:
-        raise click.UsageError(f"{option}: {error}") from error
-
-
-def _login() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError) as error:
-        raise click.UsageError("say who silences: --author PERSON") from error
 
 
 def _fits(row: dict[str, Any]) -> str:

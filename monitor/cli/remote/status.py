@@ -10,7 +10,7 @@ import click
 
 from monitor.cli.client import Client
 from monitor.cli.output import Paper, print_json
-from monitor.cli.remote.incidents import ACTIVE, list_incidents
+from monitor.cli.remote.incidents import ACTIVE, explained, list_incidents
 from monitor.cli.rotas import rotas, show_rotas
 from monitor.cli.surroundings import Surroundings, json_option, pass_surroundings
 from monitor.cli.words import count, listed
@@ -131,7 +131,7 @@ def _checks(paper: Paper, seen: Row) -> None:
                     row.get("outcome"),
                     row.get("error"),
                     paper.since(row.get("at")),
-                    row.get("message"),
+                    explained(row),
                 )
                 for row in seen["checks"]["not_up"]
             ],

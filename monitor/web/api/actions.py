@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from aiohttp import web
 
 from alerting import inputs
 from alerting.announcements.announcement import Announcement
+from alerting.desk.preview import preview
 from alerting.incidents.incident import Incident
+from alerting.incidents.maintenance import Maintenance, PlannedWork
 from alerting.incidents.silence import Silence
 from alerting.notification import Kind, Notification
 from alerting.oncall.acknowledgement import holder_of
@@ -137,6 +139,60 @@ async def end_silence(call: Call, body: bodies.Plain | None = None) -> web.Respo
     """End a silence now."""
     by = person(call, body.by) if body else None
     return await _act(call, inputs.EndSilence(silence=call.id, by=by), Silence)
+
+
+async def change_silence(call: Call, body: bodies.SilenceChange) -> web.Response:
+    """Let a silence end at another time, or give it another reason."""
+    given = inputs.ChangeSilence(
+        silence=call.id,
+        by=person(call, body.by),
+        ends_at=_end(call, body.ends_at, body.lasting),
+        reason=body.reason,
+    )
+    return await _act(call, given, Silence)
+
+
+def _end(call: Call, at: datetime | None, lasting: timedelta | None) -> datetime | None:
+    return at if lasting is None else call.daemon.clock.now() + lasting
+
+
+async def preview_silence(call: Call, body: bodies.SilencePreview) -> web.Response:
+    """Say what a silence would hit; nothing is changed."""
+    daemon = call.daemon
+    return answer(views.preview(preview(daemon.state, daemon.config.plan, body.matchers, daemon.clock.now())))
+
+
+async def add_maintenance(call: Call, body: bodies.NewMaintenance) -> web.Response:
+    """Plan work. It cannot have begun before now."""
+    by, now = person(call, body.by), call.daemon.clock.now()
+    starts = max(body.starts_at or now, now)
+    work = PlannedWork(
+        services=tuple(dict.fromkeys(body.services)),
+        checks=tuple(dict.fromkeys(body.checks)),
+        reason=body.reason,
+        author=body.author or by or (call.caller.name if call.caller else "api"),
+        starts_at=starts,
+        length=(body.ends_at or starts) - starts if body.lasting is None else body.lasting,
+        every=body.every,
+        zone=body.timezone or call.daemon.config.plan.site.zone.key,
+        dependents=body.dependents,
+        announce=None if body.announce is False else body.announce,
+    )
+    return await _act(call, inputs.AddMaintenance(work=work), Maintenance, status=201)
+
+
+async def end_maintenance(call: Call, body: bodies.MaintenanceEnd | None = None) -> web.Response:
+    """End the window that goes on; without one, or as a whole, the maintenance."""
+    by = person(call, body.by) if body else None
+    given = inputs.EndMaintenance(maintenance=call.id, by=by, whole=body.whole if body else False)
+    return await _act(call, given, Maintenance)
+
+
+async def extend_maintenance(call: Call, body: bodies.MaintenanceExtension) -> web.Response:
+    """Let the window that goes on, or the next one, end at another time."""
+    ends = _end(call, body.ends_at, body.lasting) or call.daemon.clock.now()
+    given = inputs.ExtendMaintenance(maintenance=call.id, by=person(call, body.by), ends_at=ends)
+    return await _act(call, given, Maintenance)
 
 
 async def publish(call: Call, body: bodies.Plain) -> web.Response:

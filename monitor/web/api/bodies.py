@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
@@ -106,6 +107,11 @@ class Classification(Work):
     ticket_class: TicketClass = Field(alias="class")
 
 
+def _bounded(lasting: timedelta | None) -> None:
+    if lasting is not None and not timedelta(0) < lasting <= timedelta(days=3650):
+        raise ValueError("lasting must be more than nothing and at most ten years")
+
+
 class NewSilence(Body):
     """Mute what fits all matchers until `ends_at`, or for as long as `lasting` says."""
 
@@ -120,8 +126,85 @@ class NewSilence(Body):
     def _one_end(self) -> NewSilence:
         if (self.ends_at is None) == (self.lasting is None):
             raise ValueError("give either ends_at or lasting")
-        if self.lasting is not None and not timedelta(0) < self.lasting <= timedelta(days=3650):
-            raise ValueError("lasting must be more than nothing and at most ten years")
+        _bounded(self.lasting)
+        return self
+
+
+class SilenceChange(Body):
+    """Another end (at a time, or so long from now), or another reason. What is not given stays."""
+
+    reason: Line | None = None
+    ends_at: Instant | None = None
+    lasting: Duration | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> SilenceChange:
+        if self.ends_at is not None and self.lasting is not None:
+            raise ValueError("give either ends_at or lasting")
+        if self.reason is None and self.ends_at is None and self.lasting is None:
+            raise ValueError("give reason, ends_at or lasting")
+        _bounded(self.lasting)
+        return self
+
+
+class SilencePreview(Body):
+    """Matchers of a silence that is not made yet."""
+
+    matchers: dict[Id, Line] = Field(min_length=1, max_length=20)
+
+
+class NewMaintenance(Body):
+    """Work on `services` or `checks` from `starts_at` (now) on, until `ends_at` or for as long as `lasting` says.
+
+    `every` (whole days) has it recur by the wall clock of `timezone`, else the site's. `announce` is how long ahead
+    customers hear of it; false for never.
+    """
+
+    services: list[Id] = Field(default_factory=list, max_length=1000)
+    checks: list[Id] = Field(default_factory=list, max_length=1000)
+    author: Line | None = None
+    reason: Line
+    starts_at: Instant | None = None
+    ends_at: Instant | None = None
+    lasting: Duration | None = None
+    every: Duration | None = None
+    timezone: Line | None = None
+    dependents: StrictBool = False
+    announce: Literal[False] | Duration = timedelta(hours=24)
+
+    @model_validator(mode="after")
+    def _one_end(self) -> NewMaintenance:
+        if (self.ends_at is None) == (self.lasting is None):
+            raise ValueError("give either ends_at or lasting")
+        if self.timezone is not None:
+            try:
+                ZoneInfo(self.timezone)
+            except (OSError, ValueError, LookupError):
+                raise ValueError("timezone must be a place like Europe/Berlin") from None
+        _bounded(self.lasting)
+        _bounded(self.every)
+        if self.announce is not False and not timedelta(0) <= self.announce <= timedelta(days=60):
+            raise ValueError("announce must be false, or between 0s and 60d")
+        return self
+
+
+class MaintenanceEnd(Body):
+    """The window that goes on, or (`whole`) all that is planned."""
+
+    whole: StrictBool = False
+
+
+class MaintenanceExtension(Body):
+    """Another end of the window that goes on, or of the next one: at a time, or so long from now."""
+
+    ends_at: Instant | None = None
+    lasting: Duration | None = None
+
+    @model_validator(mode="after")
+    def _one_end(self) -> MaintenanceExtension:
+        if (self.ends_at is None) == (self.lasting is None):
+            raise ValueError("give either ends_at or lasting")
+        _bounded(self.lasting)
         return self
 
 

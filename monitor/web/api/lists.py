@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final
 
 from aiohttp import web
 
 from alerting.alert import Alert
 from alerting.announcements.announcement import Announcement
+from alerting.desk import suppression
+from alerting.draft import Draft
 from alerting.incidents.incident import Incident
+from alerting.incidents.maintenance import Maintenance, Window
 from alerting.incidents.silence import Silence
 from alerting.notification import Notification
 from alerting.state import Record
@@ -24,6 +27,8 @@ from monitor.web.problem import Problem
 
 LIMIT: Final = 100
 MOST: Final = 1000
+WINDOWS: Final = 20
+"""Windows of a maintenance that are shown: the newest."""
 
 Shown = Callable[[Daemon, Any], Awaitable[views.View]]
 
@@ -37,7 +42,16 @@ async def _incident(daemon: Daemon, record: Incident) -> views.View:
         alerts.extend(page.items)
         if (cursor := page.next) is None:
             break
-    return views.incident(record, alerts, timeline)
+    return views.incident(record, alerts, timeline, why_quiet(daemon, alerts, record))
+
+
+def why_quiet(daemon: Daemon, alerts: Iterable[Alert], about: Incident | None = None) -> dict[str, str]:
+    """Return for each alert that goes on and is suppressed why it is."""
+    draft = Draft(daemon.state, daemon.config.plan, daemon.clock.now())
+    if not suppression.possible(draft):
+        return {}
+    reasons = {alert.id: suppression.why(draft, alert, about) for alert in alerts if alert.state.active}
+    return {key: reason for key, reason in reasons.items() if reason}
 
 
 async def _ticket(_daemon: Daemon, record: Ticket) -> views.View:
@@ -52,6 +66,11 @@ async def _notification(_daemon: Daemon, record: Notification) -> views.View:
     return views.notification(record)
 
 
+async def _maintenance(daemon: Daemon, record: Maintenance) -> views.View:
+    page: Page[Window] = await daemon.store.page(Window, {"maintenance": record.id}, WINDOWS, None)
+    return views.maintenance(record, page.items)
+
+
 async def _silence(daemon: Daemon, record: Silence) -> views.View:
     return views.silence(record, daemon.clock.now())
 
@@ -62,6 +81,7 @@ SHOWN: Final[dict[type[Record], Shown]] = {
     Announcement: _announcement,
     Notification: _notification,
     Silence: _silence,
+    Maintenance: _maintenance,
 }
 
 
@@ -114,6 +134,7 @@ async def checks(call: Call) -> web.Response:
     daemon = call.daemon
     plans = daemon.config.plan.checks
     found: list[views.View] = []
+    quiet = _quiet_checks(daemon)
     for name in sorted(daemon.config.checks):
         plan, sample = plans.get(name), daemon.samples.get(name)
         if name <= after or (service is not None and (plan is None or service not in plan.services)):
@@ -122,8 +143,15 @@ async def checks(call: Call) -> web.Response:
             continue
         if len(found) == most:
             return listed(found, found[-1]["name"])
-        found.append(views.check(daemon.config.checks[name], plan, sample))
+        found.append(views.check(daemon.config.checks[name], plan, sample, quiet.get(name, "")))
     return listed(found)
+
+
+def _quiet_checks(daemon: Daemon) -> dict[str, str]:
+    """Return why alerts are suppressed, by the name of their check."""
+    alerts = [one for one in daemon.state.records[Alert].values() if isinstance(one, Alert)]
+    known = {alert.id: alert.key.check for alert in alerts}
+    return {known[key]: reason for key, reason in why_quiet(daemon, alerts).items()}
 
 
 async def check(call: Call) -> web.Response:
@@ -132,7 +160,8 @@ async def check(call: Call) -> web.Response:
     if configured is None:
         raise Problem(404, f"there is no check {call.id[:40]!r}")
     plan = call.daemon.config.plan.checks.get(call.id)
-    shown = views.check(configured, plan, call.daemon.samples.get(call.id))
+    quiet = _quiet_checks(call.daemon).get(call.id, "")
+    shown = views.check(configured, plan, call.daemon.samples.get(call.id), quiet)
     return answer(shown | views.history(call.daemon.history.get(call.id)))
 
 

@@ -50,6 +50,7 @@ class Alert(Shape):
     since: Moment | None
     fired_at: Moment | None
     resolved_at: Moment | None
+    suppressed: str | None
 
 
 class Entry(Shape):
@@ -113,7 +114,7 @@ class Ticket(Shape):
 
 class Update(Shape):
     at: Moment
-    state: Literal["investigating", "identified", "monitoring", "resolved"]
+    state: Literal["scheduled", "in_progress", "investigating", "identified", "monitoring", "resolved"]
     text: dict[str, str]
 
 
@@ -121,10 +122,11 @@ class Announcement(Shape):
     """The outward word to customers."""
 
     id: str
-    incident: str
+    incident: str | None
+    maintenance: str | None
     services: list[str]
     waiting: list[str]
-    state: Literal["investigating", "identified", "monitoring", "resolved"]
+    state: Literal["scheduled", "in_progress", "investigating", "identified", "monitoring", "resolved"]
     impact: str
     text: dict[str, str]
     began_at: Moment
@@ -189,6 +191,53 @@ class Silence(Shape):
     starts_at: Moment
     ends_at: Moment
     created_at: Moment
+    warned_at: Moment | None
+    configured: bool
+
+
+class Preview(Shape):
+    """What a silence would hit: alerts, incidents and checks by id; `muted` are the incidents that go quiet."""
+
+    alerts: list[str]
+    incidents: list[str]
+    muted: list[str]
+    checks: list[str]
+    services: list[str]
+
+
+class Window(Shape):
+    """One window of planned work: `starts_at` and `ends_at` as planned, `began_at` and `ended_at` as it was."""
+
+    id: str
+    state: Literal["planned", "active", "ended", "cancelled"]
+    services: list[str]
+    checks: list[str]
+    starts_at: Moment
+    ends_at: Moment
+    began_at: Moment | None
+    ended_at: Moment | None
+    announcement: str | None
+
+
+class Maintenance(Shape):
+    """Planned work, once or again and again; lengths of time in seconds. The newest windows come first."""
+
+    id: str
+    state: Literal["planned", "active", "over"]
+    services: list[str]
+    checks: list[str]
+    dependents: bool
+    reason: str
+    author: str
+    starts_at: Moment
+    length: float
+    every: float | None
+    timezone: str
+    announce: float | None
+    next_at: Moment | None
+    created_at: Moment
+    configured: bool
+    windows: list[Window]
 
 
 class Check(Shape):
@@ -200,6 +249,7 @@ class Check(Shape):
     services: list[str]
     labels: dict[str, str]
     every: float
+    suppressed: str | None
     outcome: Literal["up", "down", "unknown"] | None
     values: dict[str, float | None]
     parts: dict[str, dict[str, float | None]]
@@ -347,6 +397,10 @@ class NotificationList(Listed[Notification]):
 
 
 class SilenceList(Listed[Silence]):
+    pass
+
+
+class MaintenanceList(Listed[Maintenance]):
     pass
 
 

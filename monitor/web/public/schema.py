@@ -68,6 +68,11 @@ class PublicAnnouncement:
     updates: tuple[PublicUpdate, ...]
 
     @property
+    def planned(self) -> bool:
+        """True where it is about planned work."""
+        return self.impact == "maintenance"
+
+    @property
     def over(self) -> bool:
         """True once customers were told that it is over."""
         return self.state == "resolved"

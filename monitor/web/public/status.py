@@ -31,7 +31,11 @@ FRESH: Final = timedelta(seconds=60)
 TEXT_CHARACTERS: Final = 10_000
 NAME_CHARACTERS: Final = 200
 
-_IMPACTS: Final = {Impact.DOWN.value: PublicState.DOWN, Impact.DEGRADED.value: PublicState.DEGRADED}
+_IMPACTS: Final = {
+    Impact.DOWN.value: PublicState.DOWN,
+    Impact.DEGRADED.value: PublicState.DEGRADED,
+    "maintenance": PublicState.MAINTENANCE,
+}
 
 
 def page(
@@ -81,7 +85,7 @@ def announcement(plan: Plan, one: Announcement) -> PublicAnnouncement:
     services = tuple(service for service in one.services if _public(plan, service))
     return PublicAnnouncement(
         id=one.id,
-        incident=one.incident,
+        incident=one.incident or one.id,
         services=services,
         titles=tuple(_titles(plan.services[service]) for service in services),
         state=one.state.value,
@@ -136,6 +140,8 @@ def _state(
 
 
 def _said(one: Announcement) -> PublicState:
+    if one.state is AnnouncementState.SCHEDULED:
+        return PublicState.OPERATIONAL  # the work is still to come
     state = _IMPACTS.get(one.impact, PublicState.OPERATIONAL)
     # While recovery is being watched it works again, but nobody has said yet that it is over.
     milder = one.state is AnnouncementState.MONITORING and state is PublicState.DOWN

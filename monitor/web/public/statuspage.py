@@ -42,7 +42,9 @@ _INDICATOR: Final[Mapping[PublicState, str]] = {
     PublicState.DEGRADED: "minor",
     PublicState.DOWN: "major",
 }
-_IMPACT: Final = {"none": "none", "degraded": "minor", "down": "major"}
+_IMPACT: Final = {"none": "none", "degraded": "minor", "down": "major", "maintenance": "maintenance"}
+_DONE: Final = {"resolved": "completed"}
+"""That shape has words of its own for maintenances."""
 
 
 def _page(page: StatusPage) -> View:
@@ -110,7 +112,7 @@ def _update(one: PublicAnnouncement, update: PublicUpdate, language: str) -> Vie
     return {
         "id": public_id("update", one.id, iso(update.at), update.state),
         "incident_id": public_id("incident", one.id),
-        "status": update.state,
+        "status": _DONE.get(update.state, update.state) if one.planned else update.state,
         "body": said[0][1] if said else "",
         "created_at": iso(update.at),
         "updated_at": iso(update.at),
@@ -125,18 +127,39 @@ def _listed(page: StatusPage, language: str) -> list[tuple[View, PublicService]]
 def _summary(page: StatusPage, language: str) -> View:
     return {
         "components": _components(page, language),
-        "incidents": [_incident(page, one, language) for one in page.current],
-        "scheduled_maintenances": [],
+        "incidents": [_incident(page, one, language) for one in page.current if not one.planned],
+        "scheduled_maintenances": [_maintenance(page, one, language) for one in page.current if one.planned],
         "status": _status(page, language),
     }
 
 
 def _incidents(page: StatusPage, language: str) -> View:
-    return {"incidents": [_incident(page, one, language) for one in (*page.current, *page.past)]}
+    known = (*page.current, *page.past)
+    return {"incidents": [_incident(page, one, language) for one in known if not one.planned]}
 
 
 def _unresolved(page: StatusPage, language: str) -> View:
-    return {"incidents": [_incident(page, one, language) for one in page.current]}
+    return {"incidents": [_incident(page, one, language) for one in page.current if not one.planned]}
+
+
+def _maintenance(page: StatusPage, one: PublicAnnouncement, language: str) -> View:
+    return {
+        **_incident(page, one, language),
+        "status": _DONE.get(one.state, one.state),
+        "scheduled_for": iso(one.began_at),
+        "scheduled_until": iso(one.expected_recovery_at or one.began_at),
+    }
+
+
+def _maintenances(*states: str) -> Callable[[StatusPage, str], View]:
+    """Return the document of maintenances in these states, of all where none is named."""
+
+    def document(page: StatusPage, language: str) -> View:
+        known = [one for one in (*page.current, *page.past) if one.planned]
+        wanted = [one for one in known if not states or one.state in states]
+        return {"scheduled_maintenances": [_maintenance(page, one, language) for one in wanted]}
+
+    return document
 
 
 DOCUMENTS: Final[Mapping[str, Callable[[StatusPage, str], View]]] = {
@@ -145,9 +168,9 @@ DOCUMENTS: Final[Mapping[str, Callable[[StatusPage, str], View]]] = {
     "components": lambda page, language: {"components": _components(page, language)},
     "incidents": _incidents,
     "incidents/unresolved": _unresolved,
-    "scheduled-maintenances": lambda *_: {"scheduled_maintenances": []},
-    "scheduled-maintenances/upcoming": lambda *_: {"scheduled_maintenances": []},
-    "scheduled-maintenances/active": lambda *_: {"scheduled_maintenances": []},
+    "scheduled-maintenances": _maintenances(),
+    "scheduled-maintenances/upcoming": _maintenances("scheduled"),
+    "scheduled-maintenances/active": _maintenances("in_progress"),
 }
 """Every document by its path below `/api/v2/`, without `.json`."""
 

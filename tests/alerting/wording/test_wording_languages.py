@@ -74,6 +74,14 @@ EN = {
     "false_alarm": "Checkout, Search: the disruption we announced, since 2027-01-04 10:00 (UTC+8), was a false alarm. "
     "We are sorry for the confusion.",
     "closed": "Checkout, Search: this notice is closed. If something still does not work for you, please tell us.",
+    "scheduled": "Checkout, Search: planned maintenance from 2027-01-04 10:00 (UTC+8) to 2027-01-04 10:30 (UTC+8). "
+    "It may be unavailable in that time.",
+    "in_progress": "Checkout, Search: the planned maintenance is in progress. "
+    "We expect it to end by 2027-01-04 10:30 (UTC+8).",
+    "prolonged": "Checkout, Search: the maintenance ends at another time than we said, by 2027-01-04 10:30 (UTC+8).",
+    "completed": "Checkout, Search: the planned maintenance is completed. "
+    "It took 1 h 5 min, from 2027-01-04 10:00 (UTC+8) to 2027-01-04 11:05 (UTC+8).",
+    "called_off": "Checkout, Search: the maintenance planned for 2027-01-04 10:00 (UTC+8) does not take place.",
     "internal": "For colleagues: customers may report trouble with Checkout, Search. Please tell them that we "
     "know and are working on it. You may tell them that we expect it to be back by 2027-01-04 10:30 (UTC+8).",
 }
@@ -93,6 +101,13 @@ ZH = {
     "共 1 小时 5 分钟。给您带来不便，我们深表歉意。",
     "false_alarm": "下单结算、搜索：经核实，关于 2027-01-04 10:00 (UTC+8) 起异常的通知为误报，非常抱歉。",
     "closed": "下单结算、搜索：本次通知已关闭。如果您仍遇到问题，请告诉我们。",
+    "scheduled": "下单结算、搜索：计划于 2027-01-04 10:00 (UTC+8) 至 2027-01-04 10:30 (UTC+8) "
+    "进行维护，期间可能无法使用。",
+    "in_progress": "下单结算、搜索：计划维护正在进行，预计 2027-01-04 10:30 (UTC+8) 前结束。",
+    "prolonged": "下单结算、搜索：维护结束时间有变，预计 2027-01-04 10:30 (UTC+8) 前结束。",
+    "completed": "下单结算、搜索：计划维护已完成，从 2027-01-04 10:00 (UTC+8) 到 "
+    "2027-01-04 11:05 (UTC+8)，共 1 小时 5 分钟。",
+    "called_off": "下单结算、搜索：原定于 2027-01-04 10:00 (UTC+8) 的维护已取消。",
     "internal": "内部提示：客户可能反映下单结算、搜索异常，请告知我们已知悉并正在处理。"
     "可以转告：预计 2027-01-04 10:30 (UTC+8) 前恢复。",
 }

@@ -171,9 +171,13 @@ def plan(
     rotas: Mapping[str, Rota] | None = None,
     fallback: tuple[str, ...] = ("boss",),
     languages: tuple[str, ...] = ("en", "zh"),
+    warn_silence: float = 0,
     **fields: Any,
 ) -> Plan:
-    """Return a plan; a check belongs to the services that name it. `repeat` in minutes."""
+    """Return a plan; a check belongs to the services that name it. `repeat` and `warn_silence` in minutes.
+
+    Nobody is warned before a silence ends, unless it is what the story is about.
+    """
     services, channels = list(services), list(channels)
     known = [
         replace(one, services=tuple(sorted(each.id for each in services if one.name in each.checks)))
@@ -191,6 +195,7 @@ def plan(
         fallback=fallback,
         channels={one.id: one for one in channels},
         announce_on=tuple(one.id for one in channels if one.audience is not None),
+        warn_silence=timedelta(minutes=warn_silence),
         **fields,
     )
 

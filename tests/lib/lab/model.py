@@ -113,6 +113,7 @@ class Model:
         """Time has passed."""
         book = self.book
         self._mute()
+        model_mutes.warn(book)
         for outage in list(book.outages.values()):
             self._lapse(outage)
         for outage in list(book.outages.values()):
@@ -301,6 +302,8 @@ def _dues(book: Book) -> list[datetime]:
             found.append(outage.reminded + book.plan.grace if outage.reminded else outage.acked_until)
     for mute in book.mutes.values():
         found += [at for at in (mute.starts, mute.ends) if at > book.now]
+        if not mute.warned and book.now < mute.ends and model_mutes.endangered(book, mute):
+            found.append(max(mute.starts, model_mutes.warns_from(book, mute)))
     for ticket in book.tickets.values():
         if ticket.state == "resolved" and ticket.resolved is not None:
             found.append(ticket.resolved + model_tickets.CLOSES)

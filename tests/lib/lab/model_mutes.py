@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 
 from alerting.inputs import AddSilence, EndSilence
+from lab import model_mail
+from lab.model_duty import on_duty, ways
 from lab.model_records import Alarm, Book, Mute, No, Outage
 
 
@@ -17,6 +20,7 @@ def add(book: Book, given: AddSilence) -> None:
         matchers=dict(given.matchers),
         starts=given.starts_at or book.now,
         ends=given.ends_at,
+        author=given.author,
     )
     book.mutes[mute.id] = mute
 
@@ -37,6 +41,49 @@ def covers(book: Book, outage: Outage) -> bool:
 
 def muted(book: Book, alarm: Alarm, outage: Outage) -> bool:
     """True where a silence that holds now fits an alarm."""
+    fitting = _fitting(book, alarm, outage)
+    return any(mute.starts <= book.now < mute.ends for mute in fitting)
+
+
+def warns_from(book: Book, mute: Mute) -> datetime:
+    """Return from when on somebody hears that it ends; its end for one that is too short for that."""
+    begins = mute.ends - book.plan.warn_silence
+    return begins if mute.starts < begins else mute.ends
+
+
+def endangered(book: Book, mute: Mute) -> list[Outage]:
+    """Return what pages when a silence ends, as things are: the first opened first."""
+    return [
+        outage
+        for outage in book.outages.values()
+        if outage.active and outage.quiet
+        if any(_hangs_on(book, mute, alarm, outage) for alarm in book.alarms_of(outage))
+    ]
+
+
+def _hangs_on(book: Book, mute: Mute, alarm: Alarm, outage: Outage) -> bool:
+    fitting = _fitting(book, alarm, outage)
+    later = [one for one in fitting if one.starts <= mute.ends < one.ends]
+    return alarm.state == "firing" and mute in fitting and not later
+
+
+def warn(book: Book) -> None:
+    """Tell the author, else who is on duty, of what a silence that ends soon mutes."""
+    for mute in book.mutes.values():
+        if mute.warned or not max(mute.starts, warns_from(book, mute)) <= book.now < mute.ends:
+            continue
+        found = endangered(book, mute)
+        if not found:
+            continue
+        mute.warned = True
+        worst = max(found, key=lambda outage: outage.severity.rank)
+        known = ways(book.plan, mute.author)
+        for person in (mute.author,) if known else on_duty(book.plan, worst.owner, book.now):
+            model_mail.remind(book, "ticket", worst, person, mute.id)
+
+
+def _fitting(book: Book, alarm: Alarm, outage: Outage) -> list[Mute]:
+    """Return the silences that fit an alarm, whenever they hold."""
     check = book.plan.checks.get(alarm.check)
     traits: dict[str, tuple[str, ...]] = {
         "check": (alarm.check,),
@@ -49,11 +96,12 @@ def muted(book: Book, alarm: Alarm, outage: Outage) -> bool:
         "probe": (check.probe,) if check else (),
     }
     labels = {name: (value,) for name, value in check.labels.items()} if check else {}
-    for mute in book.mutes.values():
-        fits = (_fits(want, {**labels, **traits}.get(name, ())) for name, want in mute.matchers.items())
-        if mute.starts <= book.now < mute.ends and all(fits):
-            return True
-    return False
+    known = {**labels, **traits}
+    return [
+        mute
+        for mute in book.mutes.values()
+        if all(_fits(want, known.get(name, ())) for name, want in mute.matchers.items())
+    ]
 
 
 def _fits(want: str, values: tuple[str, ...]) -> bool:

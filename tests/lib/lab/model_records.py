@@ -126,6 +126,8 @@ class Mute:
     matchers: dict[str, str]
     starts: datetime
     ends: datetime
+    author: str = ""
+    warned: bool = False
 
 
 @dataclass(slots=True, eq=False)

@@ -260,7 +260,7 @@ class _Author:
                 more["class"] = dice.choice(list(TicketClass))
                 more["service"] = dice.choice([None, *sorted(self.plans[0].services)])
             case "say":
-                more["state"] = dice.choice([None, *AnnouncementState])
+                more["state"] = dice.choice([None, *(one for one in AnnouncementState if not one.planned)])
                 more["minutes"] = dice.choice([None, 10, 40])
                 more["words"] = dice.random() < 0.5
         return Event(max(at, SECOND), what, more)

@@ -110,7 +110,7 @@ def test_exit_codes_are_all_explained() -> None:
     ("words", "found"),
     [
         pytest.param("nightbell a", ["ack", "assign", "announce"], id="commands"),
-        pytest.param("nightbell silence e", ["end"], id="below a group"),
+        pytest.param("nightbell silence e", ["end", "extend"], id="below a group"),
         pytest.param("nightbell incidents --st", ["--state"], id="options"),
         pytest.param("nightbell incidents --state cl", ["closed"], id="choices"),
     ],

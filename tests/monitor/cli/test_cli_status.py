@@ -37,10 +37,10 @@ from lab.cli_api import Api
         (("silence", "check=a", "--for", "2", "--reason", "x"), "--for needs a unit: write a time like 10s"),
         (
             ("silence", "check=a", "--until", "11:00", "--reason", "x"),
-            "the silence would be over before it begins",
+            "it would be over before it begins",
         ),
         (("silence", "check=a", "check=b", "--for", "1h", "--reason", "x"), "check is given twice"),
-        (("silence", "check=a", "--for", "1h"), "Missing option '--reason'"),
+        (("silence", "check=a", "--for", "1h"), "say why: --reason TEXT"),
         (("announce", "update", "1"), "say what is new: --state, --text, --expected or --next-update"),
         (("announce", "update", "1", "--expected", "soon"), "--expected: 'soon' is no time"),
         (("stauts",), "No such command 'stauts'. Did you mean 'status'?"),

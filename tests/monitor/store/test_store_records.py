@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from alerting.alert import Alert, AlertState
 from alerting.announcements.announcement import Announcement, AnnouncementState
 from alerting.incidents.incident import Entry, Incident, IncidentState
+from alerting.incidents.maintenance import Maintenance, PlannedWork, Window, WindowState
 from alerting.notification import Notification, NotificationState
 from alerting.oncall.escalation import Escalation
 from alerting.state import RECORDS, RECOVERIES_KEPT, Changes, Proof, Recovery, State, alive
@@ -255,3 +256,25 @@ def test_an_unreadable_document_does_not_hide_the_others(
     assert [row.id for row in claimed] == ["N-2"]
     assert fresh.outbox_stats().counts["failed"] == 1
     assert "cannot read incident INC-1" in caplog.text
+
+
+def test_planned_work_is_loaded_until_it_is_over(fresh: Store) -> None:
+    work = PlannedWork(
+        reason="disks", author="li", starts_at=NOON, length=timedelta(hours=1), checks=("home",)
+    )
+    going = Maintenance(
+        id="M-1", work=work, created_at=NOON, next_at=None, closes_at=NOON + timedelta(hours=1)
+    )
+    over = replace(going, id="M-2", over=True)
+    window = Window(
+        id="W-1", maintenance="M-1", state=WindowState.ACTIVE, services=(), checks=("home",), reason="disks",
+        starts_at=NOON, ends_at=NOON + timedelta(hours=1), began_at=NOON,
+    )  # fmt: skip
+    ended = replace(window, id="W-2", state=WindowState.ENDED, ended_at=NOON)
+    fresh.record(Changes(records=(going, over, window, ended)))
+
+    state = fresh.load(NOON)
+    assert state.records[Maintenance] == {"M-1": going}
+    assert state.records[Window] == {"W-1": window}
+    assert (state.numbers["M"], state.numbers["W"]) == (2, 2)
+    assert [one.id for one in fresh.page(Window, {"maintenance": "M-1"}).items] == ["W-2", "W-1"]
