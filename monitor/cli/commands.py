@@ -53,6 +53,7 @@ SECTIONS: Final[dict[str, tuple[Entry, ...]]] = {
         ("incidents", "remote.incidents:incidents", "List incidents, or show one whole."),
         ("tickets", "remote.tickets:tickets", "List tickets, show one, or work on it."),
         ("oncall", "local.oncall:oncall", "Show who is on call, now or at a time."),
+        ("history", "remote.history:history", "Show what a check saw over hours or months."),
         ("probe", "local.probe:probe", "Run one check once, right here."),
     ),
     "Act": _entries(

@@ -27,7 +27,9 @@ class RollUp:
     def add(self, section: Section) -> None:
         """Take a section in, of samples or of shorter periods."""
         rows = self._rows.get((section.kind, section.shape))
-        if rows is None:  # values as doubles: of the same column some blocks have narrow numbers, some have not
+        if (
+            rows is None
+        ):  # values as doubles: of the same column some blocks have narrow numbers, some have not
             rows = [array("d" if one.typecode == "f" else one.typecode) for one in section.columns]
             self._rows[section.kind, section.shape] = rows
         for row, column in zip(rows, section.columns, strict=True):
