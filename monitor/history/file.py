@@ -262,8 +262,11 @@ class HistoryFile:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             self._db.executemany("DELETE FROM blocks WHERE id = ?", [(row[0],) for row in rows])
-            upto = max(self.pruned(level), *(row[2] + 1 for row in rows))
-            self._db.execute("INSERT OR REPLACE INTO pruned (level, upto) VALUES (?, ?)", (level, upto))
+            upto = max(row[2] for row in rows) + max(1, level.seconds * 1000)
+            self._db.execute(
+                "INSERT OR REPLACE INTO pruned (level, upto) VALUES (?, ?)",
+                (level, max(upto, self.pruned(level))),
+            )
             self._db.execute("COMMIT")
         except BaseException:
             if self._db.in_transaction:

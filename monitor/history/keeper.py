@@ -213,7 +213,7 @@ class Keeper:
         limits = self._limits
         keep = (limits.raw, limits.minutes, limits.hours, limits.days)
         for level, time in zip(Level, keep, strict=True):
-            if file.prune(level, _before(now, time), PRUNED) == PRUNED:
+            if file.prune(level, _before(now, time + timedelta(seconds=level.seconds)), PRUNED) == PRUNED:
                 return True
         used = file.used()
         if used > limits.size:
@@ -254,8 +254,9 @@ class Keeper:
                 self._retry = 0.0
         if self._problem is None:
             log.error("the history suffers, nothing else does: %s", problem)
-        self._problem = problem
-        self._said(problem)
+        if problem != self._problem:
+            self._problem = problem
+            self._said(problem)
 
     def _drop(self) -> None:
         if self._intake is not None:

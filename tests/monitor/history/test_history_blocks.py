@@ -31,14 +31,18 @@ def test_a_block_is_read_as_it_was_written(many: list[list[tuple[int, int, int, 
 
 
 @given(ROWS, st.data())
-def test_a_damaged_block_is_refused_or_reads_as_sections_and_never_breaks(
+def test_a_damaged_block_is_refused_and_never_read_as_something_else(
     rows: list[tuple[int, int, int, float, float]], data: st.DataObject
 ) -> None:
     whole = bytearray(pack([section(rows)]))
     place = data.draw(st.integers(0, len(whole) - 1))
     whole[place] ^= data.draw(st.integers(1, 255))
-    with pytest.raises(ValueError, match="cannot read a block"):
-        unpack(bytes(whole))
+    try:
+        read = unpack(bytes(whole))  # zlib has a few bits that mean nothing
+    except ValueError as error:
+        assert str(error).startswith("cannot read a block")  # noqa: PT017 - either is right
+    else:
+        assert read == [section(rows)]
 
 
 @given(st.binary(max_size=60))

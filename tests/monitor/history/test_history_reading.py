@@ -139,7 +139,7 @@ def test_a_step_longer_than_asked_for_where_it_is_too_long_ago(past: Past) -> No
         past.pass_(DAY.total_seconds())
 
     assert past.samples() == []
-    assert past.read(step=1, since=past.clock.at - timedelta(hours=1)).step == 1
+    assert past.read(step=1, since=past.clock.at - timedelta(hours=1), until=past.clock.at).step == 1
     assert past.read(step=1, since=START - timedelta(hours=1), until=START + timedelta(hours=1)).step == 60
     assert past.read(step=60).points[0].up == 1
 
