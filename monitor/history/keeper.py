@@ -46,6 +46,20 @@ _EVERY: Final = {Level.MINUTES: 300, Level.HOURS: 3600, Level.DAYS: 86400}
 _AFTER: Final = {Level.MINUTES: 20, Level.HOURS: 600, Level.DAYS: 1800}
 """Seconds after the end of a period when it is rolled up: what it is made of is there then."""
 
+_GOES: Final = (
+    (Level.RAW, timedelta(hours=24)),
+    (Level.MINUTES, timedelta(days=3)),
+    (Level.RAW, timedelta(hours=6)),
+    (Level.MINUTES, timedelta(days=1)),
+    (Level.RAW, timedelta(hours=1)),
+    (Level.HOURS, timedelta(days=30)),
+    (Level.MINUTES, timedelta(hours=1)),
+    (Level.RAW, timedelta(minutes=1)),
+    (Level.HOURS, timedelta(days=1)),
+    (Level.DAYS, timedelta(days=1)),
+)
+"""What goes first where all of it is too much: of each level what is older than that, before anything of the next."""
+
 Errors: Final = (sqlite3.Error, OSError, StoreError, HistoryError, ValueError, OverflowError)
 
 
@@ -217,9 +231,8 @@ class Keeper:
                 return True
         used = file.used()
         if used > limits.size:
-            newest = _before(now, timedelta(minutes=1))
-            for level in Level:
-                if gone := file.prune(level, newest, PRUNED):
+            for level, spared in _GOES:
+                if gone := file.prune(level, _before(now, spared), PRUNED):
                     if not self.figures.pruned_for_size:
                         log.warning(
                             "the history has reached %.0f MB: the oldest of it goes first", used / 1e6
