@@ -6,6 +6,7 @@ Whatever goes wrong here costs history and nothing else: it is said, and tried a
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -24,7 +25,6 @@ from monitor.history.words import Figures, HistoryError, Level
 from monitor.store.aside import keep_aside
 from monitor.store.dialect import fault_of
 from monitor.store.errors import Fault, StoreError
-from monitor.store.reserve import free_bytes
 from probes.sample import Sample
 
 log = logging.getLogger("nightbell.history")
@@ -33,8 +33,10 @@ FLUSH: Final = 10
 """Seconds between two writes, by the wall: what a crash may cost."""
 TAKEN: Final = 200
 """Samples taken in before others get their turn."""
-SCARCE: Final = 64 * 1024 * 1024
-"""Bytes left on the volume below which nothing is written: the store needs them more."""
+SCARCE: Final = 12 * 1024 * 1024
+ROOMY: Final = 64 * 1024 * 1024
+"""Bytes left on the volume below which nothing is written, for the store needs them more: a tenth of a volume, but no
+less than SCARCE, where the store itself begins to warn, and no more than ROOMY."""
 PRUNED: Final = 100
 """Blocks let go at once."""
 TOGETHER: Final = 40
@@ -119,9 +121,12 @@ class Keeper:
 
     def take(self, samples: Sequence[Sample]) -> None:
         """Take samples in; where there is no file they are lost."""
+        if self._file is None and self._now() >= self._retry:
+            self.open()
+        if self._intake is None:  # said already, and tried again when it is time
+            self.figures.lost += len(samples)
+            return
         try:
-            self.file()
-            assert self._intake is not None  # noqa: S101 - it comes with the file
             self._intake.take(samples)
             self.figures.pending = self._intake.samples
         except Errors as error:
@@ -142,7 +147,7 @@ class Keeper:
             file = self.file()
             if file.replaced():
                 raise HistoryError(f"cannot write to {self.path}: the file was removed or replaced")
-            if free_bytes(self.path) < SCARCE:
+            if _scarce(self.path):
                 raise HistoryError(f"cannot write to {self.path}: the volume is nearly full")
             tick = int(self._now() * 1000)
             blocks: list[Stamped] = []
@@ -280,6 +285,12 @@ class Keeper:
                 self._file.close()
         self._file = None
         self._rolls.clear()
+
+
+def _scarce(path: Path) -> bool:
+    volume = os.statvfs(path.parent)
+    tenth = volume.f_blocks * volume.f_frsize // 10
+    return volume.f_bavail * volume.f_frsize < min(ROOMY, max(SCARCE, tenth))
 
 
 def _before(now: float, time: timedelta) -> int:
