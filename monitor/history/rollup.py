@@ -6,7 +6,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
-from operator import mul
+from operator import itemgetter, mul
 from typing import Any
 
 from monitor.history.block import CODES, RAW, VALUES, Column, Section
@@ -73,7 +73,8 @@ def _values(
     for _, run in groupby(order, key=keys.__getitem__):
         begin = spans[-1][1] if spans else 0
         spans.append((begin, begin + sum(1 for _ in run)))
-    numbers = [1] * len(order) if counts is None else [counts[row] for row in order]
+    ordered = itemgetter(*order) if len(order) > 1 else tuple
+    numbers = (1,) * len(order) if counts is None else ordered(counts)
     totals = [sum(numbers[begin:end]) for begin, end in spans]
     made: list[Column[Any]] = [
         array("I", [keys[order[begin]][0] for begin, _ in spans]),
@@ -81,9 +82,9 @@ def _values(
         array("I", totals),
     ]
     for low, mean, high in columns:
-        lows = [low[row] for row in order]
-        means = lows if mean is low else [mean[row] for row in order]
-        highs = lows if high is low else [high[row] for row in order]
+        lows = ordered(low)
+        means = lows if mean is low else ordered(mean)
+        highs = lows if high is low else ordered(high)
         weighted = means if counts is None else list(map(mul, means, numbers))
         sums = (sum(weighted[begin:end]) for begin, end in spans)
         made += (
