@@ -12,6 +12,7 @@ from config.complaint import KeyPath, Notes, did_you_mean
 from config.kinds import HOST_CHECKS, Kinds
 from config.schema.checks import CheckKeys, Defaults
 from config.schema.decode import decode, known_keys
+from config.schema.history import HistoryKeys
 from config.schema.outward import Announcements, ChannelKeys, Heartbeat, Paging, Tickets
 from config.schema.quiet import Inhibition, Maintenance, Silence
 from config.schema.services import ServiceKeys
@@ -79,6 +80,7 @@ class Document:
     tickets: Tickets = field(default_factory=Tickets)
     paging: Paging = field(default_factory=Paging)
     heartbeat: Heartbeat | None = None
+    history: HistoryKeys = field(default_factory=HistoryKeys)
     store: str | None = None
     workers: int | None = 1
     fallback: tuple[str, ...] = ()
@@ -109,6 +111,7 @@ SINGLE: Final[Mapping[str, type[Any]]] = {
     "tickets": Tickets,
     "paging": Paging,
     "heartbeat": Heartbeat,
+    "history": HistoryKeys,
 }
 NAMED: Final[Mapping[str, type[Any]]] = {
     "thresholds": ThresholdKeys,

@@ -149,9 +149,10 @@ class _Drawing:
         threshold = definitions["ThresholdKeys"]
         for level in ("info", "warning", "critical"):
             threshold["properties"][level] = _any(_OFF, threshold["properties"][level])
-        for name in ("ThresholdKeys", "LevelKeys"):
+        for name in ("ThresholdKeys", "LevelKeys", "HistoryKeys"):
             del definitions[name]["properties"]["off"]
         definitions["ThresholdKeys"] = _any(_OFF, threshold)
+        definitions["HistoryKeys"] = _any(_ON_OFF, definitions["HistoryKeys"])
 
 
 def _any(*forms: Json) -> Json:

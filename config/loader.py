@@ -9,7 +9,7 @@ from pathlib import Path
 from config.advice import advise
 from config.alike import Alike
 from config.building.checks import build_checks
-from config.building.places import build_listen, build_runbooks, build_store
+from config.building.places import build_history, build_listen, build_runbooks, build_store
 from config.building.plan import build_channels, build_plan
 from config.building.staff import build_answering, build_policies
 from config.building.thresholds import build_rules
@@ -85,5 +85,6 @@ def _load(
         store=store,
         state_dir=state,
         workers=document.workers,
+        history=build_history(document),
         warnings=tuple(notes.warnings),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -84,6 +85,17 @@ class Listen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """How long samples are remembered, each and by minute, hour and day; `size` bounds their file, in bytes."""
+
+    size: float
+    raw: timedelta
+    minutes: timedelta
+    hours: timedelta
+    days: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """The whole configuration. `store` is a SQLAlchemy URL; `state_dir` holds keys, tokens and the SQLite file.
 
@@ -98,4 +110,6 @@ class Config:
     store: str = field(repr=False)
     state_dir: Path
     workers: int | None = 1
+    history: History | None = None
+    """None: samples are not remembered."""
     warnings: tuple[str, ...] = ()

@@ -10,6 +10,7 @@ escalations: page: [li]                 page: {people: [li]}
 thresholds:  cpu-busy: off              cpu-busy: {off: true}
 heartbeat:   https://…                  {url: https://…}
 host:        on                         {}
+history:     off                        {off: true}
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ def expand(root: Block, kinds: Kinds, notes: Notes) -> Block:
         "escalations": forms.each(forms.items(forms.step)),
         "thresholds": forms.each(forms.threshold),
         "host": forms.host,
+        "history": forms.history,
         "heartbeat": forms.heartbeat,
     }
     full = Block(root.mark, {}, root.places)
@@ -255,6 +257,10 @@ class _Forms:
             else:
                 self.complain((*path, key), "must be on, off or a mapping of options")
         return full
+
+    def history(self, value: Any, path: KeyPath) -> Any:
+        switch = _switch(value)
+        return value if switch is None else Block(locate(self.root, path)[0], {"off": not switch})
 
     def heartbeat(self, value: Any, path: KeyPath) -> Any:
         mark, _ = locate(self.root, path)

@@ -28,11 +28,13 @@ from monitor.engine.history import Track
 from monitor.engine.runner import Executors, Runner
 from monitor.engine.scheduler import Cancellable, Memory, Scheduler, in_tasks
 from monitor.engine.workers.crew import Crew, how_many
+from monitor.giving_way import giving_way
+from monitor.history.history import History
 from monitor.landmark import Landmark, reached
 from monitor.memory import give_back
 from monitor.pipeline import Pipeline
 from monitor.pulse import Pulse
-from monitor.reload import HANGS, complaint_line, giving_way, unchangeable
+from monitor.reload import HANGS, complaint_line, unchangeable
 from monitor.rounds import Rounds
 from monitor.selfwatch import SelfWatch
 from monitor.store.errors import StoreError
@@ -69,6 +71,8 @@ class App:
         self._history: dict[str, Track] = {}
         self.history: Mapping[str, Track] = self._history
         self.vitals = Vitals(started_at=clock.now())
+        self.sample_history = History(config.state_dir, config.history, clock, self._history_says)
+        self._keep = self.sample_history.add
         self.executors = Executors()
         self.runner = Runner(self.executors, clock)
         self.scheduler = Scheduler(
@@ -212,11 +216,18 @@ class App:
         if track is None:
             track = self._history[check.name] = Track()
         track.add(sample)
+        self._keep(sample)
         try:
             self.pipeline.observe(sample)
         except Exception as cause:  # one sample nobody can judge must not stop the others
             log.exception("cannot judge check %s", check.name)
             self.vitals.troubles["desk"] = f"cannot judge check {check.name}: {cause!r}"[:300]
+
+    def _history_says(self, problem: str | None) -> None:
+        if problem is None:
+            self.vitals.troubles.pop("history", None)
+        else:
+            self.vitals.troubles["history"] = problem
 
     def _checked(self, now: float) -> float:
         """Return when the scheduler last showed life; it has nothing to show between two slow checks."""

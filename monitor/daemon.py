@@ -14,6 +14,7 @@ from config.model import Config
 from monitor.clock import Clock
 from monitor.engine.counts import Counts
 from monitor.engine.history import Track
+from monitor.history.history import History
 from monitor.store.thread import StoreThread
 from probes.sample import Sample
 
@@ -71,6 +72,8 @@ class Daemon(Protocol):
     """The last sample of each check."""
     history: Mapping[str, Track]
     """The last runs of each check."""
+    sample_history: History
+    """What checks saw over days and months."""
     store: StoreThread
     clock: Clock
     vitals: Vitals

@@ -65,6 +65,8 @@ async def serve(loader: Callable[[], Config], clock: Clock) -> None:
         _watch_store(store, app.vitals)
         secrets.tell(app.vitals.troubles)
         stack.callback(app.executors.close)
+        app.sample_history.start()
+        stack.push_async_callback(app.sample_history.close)
         stack.push_async_callback(partial(_close_channels, app))
         doors = {name: replace(door, connections=getattr(shares, name)) for name, door in DOORS.items()}
         servers = Servers(app, doors)

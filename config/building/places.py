@@ -10,7 +10,7 @@ from typing import Final
 
 from config.complaint import KeyPath, Notes
 from config.document import Document
-from config.model import Listen, Tls
+from config.model import History, Listen, Tls
 from config.source.block import locate
 from config.source.secrets import read_bounded, why
 
@@ -64,6 +64,14 @@ def build_listen(document: Document, directory: Path, notes: Notes) -> Listen:
                     *locate(document.root, ("listen", "tls", key)), f"cannot be read: {why(error)}"
                 )
     return Listen(internal=listen.internal, public=listen.public, tls=tls)
+
+
+def build_history(document: Document) -> History | None:
+    """Return how long samples are remembered, None where they are not."""
+    keys = document.history
+    if keys.off:
+        return None
+    return History(size=keys.size, raw=keys.raw, minutes=keys.minutes, hours=keys.hours, days=keys.days)
 
 
 def build_runbooks(document: Document, directory: Path, notes: Notes) -> dict[str, str]:

@@ -58,6 +58,7 @@ SECTIONS: Final[dict[str, tuple[Entry, ...]]] = {
             "Show why a check is alerting or is not, and who would be told.",
         ),
         ("oncall", "local.oncall:oncall", "Show who is on call, now or at a time."),
+        ("history", "remote.history:history", "Show what a check saw over hours or months."),
         ("probe", "local.probe:probe", "Run one check once, right here."),
     ),
     "Act": _entries(

@@ -26,6 +26,7 @@ from alerting.tickets.terms import TicketClass
 from alerting.tickets.ticket import Ticket
 from monitor.daemon import Daemon
 from monitor.engine.counts import LATE
+from monitor.history.words import Figures
 from monitor.metrics.exposition import Format, header, labels, number
 from monitor.store.errors import StoreError
 from monitor.store.page import OutboxStats
@@ -102,6 +103,7 @@ def _all(daemon: Daemon, outbox: OutboxStats | None) -> Iterator[Metric]:
     now = daemon.clock.now()
     yield from _engine(daemon)
     yield from _going_on(daemon.state, now)
+    yield from _remembered(daemon.sample_history.figures)
     yield from _sending(daemon, outbox, now)
     yield _duty(daemon, now)
     yield InfoMetricFamily("nightbell_build", "What is running.", value={"version": _version()})
@@ -190,6 +192,26 @@ def _going_on(state: State, now: datetime) -> Iterator[Metric]:
         "Time until the first open ticket of a class misses its response or resolution target; negative after.",
         left,
         ("class", "clock"),
+    )
+
+
+def _remembered(figures: Figures) -> Iterator[Metric]:
+    yield _one("history_bytes", "Size of the sample history.", figures.bytes)
+    yield _one("history_pending_samples", "Samples not in the history's file yet.", figures.pending)
+    if figures.oldest_raw is not None:
+        yield _one(
+            "history_oldest_sample_timestamp_seconds",
+            "When the oldest sample was seen that is kept by itself.",
+            figures.oldest_raw,
+        )
+    yield _count("history_samples", "Samples written to the history.", {(): figures.written}, ())
+    yield _count("history_samples_lost", "Samples that could not be written.", {(): figures.lost}, ())
+    yield _count("history_errors", "What went wrong with the history.", {(): figures.errors}, ())
+    yield _count(
+        "history_pruned_for_size",
+        "Blocks of the history let go before their time because it had reached its size.",
+        {(): figures.pruned_for_size},
+        (),
     )
 
 

@@ -18,7 +18,7 @@ from alerting.inputs import TicketAction
 from alerting.notification import Notification
 from alerting.state import Record
 from alerting.tickets.ticket import Ticket
-from monitor.web.api import actions, bodies, explain, lists, oncall, openapi, plain, tokens
+from monitor.web.api import actions, bodies, explain, history, lists, oncall, openapi, plain, tokens
 from monitor.web.auth import Audience
 from monitor.web.call import Handler, Route
 from monitor.web.public import ack, badge, feeds, page, statuspage
@@ -124,6 +124,13 @@ def _work(action: TicketAction) -> Route:
 
 
 _CHECK_QUERY: Final = {**_STATE, **_SERVICE, **PAGING}
+_HISTORY_QUERY: Final = {
+    "metric": "A value by its name, `duration`, or a phase like `phases.connect`; duration where nothing is said.",
+    "part": "The part (mount point, interface); the target as a whole where nothing is said.",
+    "since": "From when on, RFC 3339 with its zone; a day before `until` where nothing is said.",
+    "until": "Until before when; now where nothing is said.",
+    "step": "Seconds between two points; the answer's may be longer where it is long ago. At most 2000 points.",
+}
 _ONCALL_QUERY: Final = {
     "rota": "The rota; not needed where there is only one.",
     "at": "The instant, RFC 3339 with its zone; now where nothing is said.",
@@ -149,6 +156,9 @@ INTERNAL: Final[tuple[Route, ...]] = (
         "Why a check is alerting or is not, and who would be told were it down.",
         "Explanation",
         at="The instant from which it would be down, RFC 3339 with its zone; now where nothing is said.",
+    ),
+    _read(
+        "/checks/{id}/history", history.history, "What a check saw over time.", "History", **_HISTORY_QUERY
     ),
     _read("/services", lists.services, "List services.", "ServiceList"),
     _read("/oncall", oncall.oncall, "Who is on call.", "OnCall", **_ONCALL_QUERY),

@@ -17,7 +17,7 @@ from alerting.thresholds.verdict import AlertKey
 from alerting.wording.rules import rule, standing
 from monitor.daemon import Daemon
 from monitor.web.api.answers import answer
-from monitor.web.api.oncall import instant_of
+from monitor.web.api.oncall import instant as instant_of
 from monitor.web.call import Call
 from monitor.web.problem import Problem
 from monitor.web.views import instant
@@ -32,7 +32,7 @@ async def check(call: Call) -> web.Response:
     plan = daemon.config.plan.checks.get(call.id)
     if plan is None:
         raise Problem(404, f"there is no check {call.id[:40]!r}")
-    at = instant_of(query.get("at")) or daemon.clock.now()
+    at = instant_of(query.get("at"), "at") or daemon.clock.now()
     foreseen = await daemon.aside(partial(foresee, daemon.config.plan, plan.name, at, FORESEEN))
     sample = daemon.samples.get(plan.name)
     return answer(

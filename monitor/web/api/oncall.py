@@ -17,7 +17,7 @@ async def oncall(call: Call) -> web.Response:
     """Answer who is on: of the rota asked for, or of the only one; of several, a list."""
     query = call.query()
     rotas = call.daemon.config.plan.rotas
-    at = instant_of(query.get("at")) or call.daemon.clock.now()
+    at = instant(query.get("at"), "at") or call.daemon.clock.now()
     name = query.get("rota")
     if name is not None and name not in rotas:
         raise Problem(404, f"there is no rota {name[:40]!r}")
@@ -29,8 +29,8 @@ async def oncall(call: Call) -> web.Response:
     return answer(found[0]) if len(found) == 1 else listed(found)
 
 
-def instant_of(text: str | None) -> datetime | None:
-    """Read a time of a query; None where none is given. Raises Problem 400."""
+def instant(text: str | None, name: str) -> datetime | None:
+    """Read an instant out of the query, None where none is given. Raises Problem 400, naming the parameter."""
     if text is None:
         return None
     try:
@@ -40,6 +40,6 @@ def instant_of(text: str | None) -> datetime | None:
         at = None
     if at is None or at.tzinfo is None:
         raise Problem(
-            400, "cannot read the query: at must be a time with its zone, like 2027-01-04T08:00:00Z"
+            400, f"cannot read the query: {name} must be a time with its zone, like 2027-01-04T08:00:00Z"
         )
     return at

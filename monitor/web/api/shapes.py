@@ -330,6 +330,31 @@ class CheckDetail(Check):
     last_failure: Failure | None
 
 
+class HistoryPoint(Shape):
+    """What a check saw in one step. Values are None where no run had the metric."""
+
+    at: Moment
+    up: int
+    down: int
+    unknown: int
+    errors: dict[str, int]
+    low: float | None
+    mean: float | None
+    high: float | None
+
+
+class History(Shape):
+    """What a check saw over time; steps in which nothing ran are left out. `step` in seconds."""
+
+    check: str
+    metric: str
+    part: str
+    since: Moment
+    until: Moment
+    step: int
+    points: list[HistoryPoint]
+
+
 class Service(Shape):
     """What a customer would name."""
 

@@ -36,19 +36,26 @@ class Lab:
     """Everything around one daemon."""
 
     def __init__(
-        self, home: Path, *, targets: int = 1, volume: Volume | None = None, wrap: tuple[str, ...] = ()
+        self,
+        home: Path,
+        *,
+        targets: int = 1,
+        volume: Volume | None = None,
+        wrap: tuple[str, ...] = (),
+        more: str = "",
     ) -> None:
+        """`more` is added to the configuration."""
         self.world = World(home / "world", targets=targets)
         self.providers = Providers(home / "providers")
         self.silences: list[str] = []
         """What was answered with success."""
         self.refused = 0
-        self._home, self._volume, self._wrap = home, volume, wrap
+        self._home, self._volume, self._wrap, self._more = home, volume, wrap, more
 
     def __enter__(self) -> Self:
         self.world.__enter__()
         self.providers.__enter__()
-        config = CONFIG.format(checks=self.world.checks(), pager=self.providers.ports["pager"])
+        config = CONFIG.format(checks=self.world.checks(), pager=self.providers.ports["pager"]) + self._more
         home = self._home / "daemon"
         self.daemon: Nightbell = (
             Housed(home, config, self._volume) if self._volume else Nightbell(home, config, wrap=self._wrap)

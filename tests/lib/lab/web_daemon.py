@@ -21,6 +21,7 @@ from alerting.state import State
 from config.model import Address, Config, Listen, Tls
 from monitor.daemon import Vitals
 from monitor.engine.history import Track
+from monitor.history.history import History
 from monitor.pipeline import Pipeline
 from monitor.store.thread import StoreThread
 from monitor.store.tokens import new_token
@@ -80,6 +81,7 @@ class WebDaemon:
         self.clock = clock
         self.samples: dict[str, Sample] = {}
         self.history: dict[str, Track] = {}
+        self.sample_history = History(config.state_dir, None, clock)
         self.vitals = Vitals(started_at=clock.now(), ready=True)
         self.ack_key = b"k" * 32
         self.tested: list[tuple[str, str | None]] = []

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from monitor.reload import SLICE, giving_way
+from monitor.giving_way import SLICE, giving_way
 
 
 def test_a_thread_that_reads_has_short_turns() -> None:
