@@ -22,7 +22,7 @@ from lab.core_parts import Provider, check, for_ever
 from lab.core_virtual import Outside, clock, settle, virtually, wait_for
 from lab.core_world import SHOP, shop
 from monitor.app import App
-from monitor.reload import SLICE
+from monitor.giving_way import SLICE
 from monitor.store.errors import StoreError
 from monitor.store.thread import StoreThread
 from probes.api import ProbeFailed, Reading, Run
