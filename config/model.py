@@ -98,4 +98,5 @@ class Config:
     store: str = field(repr=False)
     state_dir: Path
     workers: int | None = 1
+    canaries: Mapping[str, Check] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()

@@ -1,0 +1,253 @@
+"""The lookout: asks the canaries, and holds the bad news of remote checks until they have answered.
+
+When a line dies, checks begin to fail before every canary has had its turn. So a failure that would be news makes the
+canaries be asked at once, and waits for them: milliseconds where one answers, which is nearly always. Where none does,
+it waits until enough remote checks were heard to tell our blindness from their outage, or its patience is at an end.
+
+It never decides: what it thinks of our sight goes to the desk as a verdict, and that decides and records.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Final, Protocol
+
+from alerting.alert import Alert, AlertState
+from alerting.inputs import Judged
+from alerting.sight import ALERT, Sight, Tally, all_fail, ended, sight, tally, told
+from alerting.state import State
+from config.model import Check, Config
+from monitor.clock import Clock
+from monitor.engine.counts import Counts
+from monitor.engine.scheduler import SETTLE, Scheduler, Start
+from probes.sample import Outcome, Sample
+
+PATIENCE: Final = 2.0
+"""Seconds for which a failure is held beyond the deadline of the slowest canary, then it counts as ever.
+
+Where canaries hang they have failed by their deadline; what is left is for a handful of remote checks, asked then, to
+fail as they do. On a line that is gone that takes milliseconds, on one that swallows everything most have failed
+before. A page is the later by no more than this, and only where no canary answers.
+"""
+GAP: Final = 0.1
+"""Seconds between two rounds that failures ask for: a thousand of them must not make a thousand questions."""
+POLL: Final = 0.1
+"""Seconds between two looks at what remote checks have seen meanwhile."""
+WITNESSES: Final = 5
+"""Remote checks that are asked at once where no canary answers."""
+
+
+class World(Protocol):
+    """What the lookout sees of the daemon."""
+
+    config: Config
+    state: State
+    samples: Mapping[str, Sample]
+    clock: Clock
+
+
+class Lookout:
+    """Belongs to the running loop. Without canaries it holds nothing and says nothing."""
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        start: Start[Check],
+        counts: Counts,
+        tell: Callable[[Judged], None],
+        ask: Callable[[str], None],
+    ) -> None:
+        """`start` begins the run of a canary, whose sample comes to `saw`. `tell` decides on verdicts without asking
+        us again, `ask` has a remote check run at once.
+        """
+        self._world = world
+        self._tell = tell
+        self._ask = ask
+        self._loop = asyncio.get_running_loop()
+        # A schedule of their own: a thousand checks that hang take all the room of the other.
+        self.scheduler: Scheduler[Check] = Scheduler(start, counts, first=lambda _: SETTLE)
+        self._patience = 0.0
+        self._seen: dict[str, tuple[float, Sample]] = {}
+        """By canary, its last sample and when it came."""
+        self._held: deque[tuple[float, Judged]] = deque()
+        self._waiting: set[str] = set()
+        """Checks of which anything is held; no fewer."""
+        self._asked = float("-inf")
+        self._timer: asyncio.TimerHandle | None = None
+        self._doubts_since: datetime | None = None
+        self._sees_since: tuple[float, datetime] | None = None
+        """When we saw again after having been blind."""
+        self._witnessed = False
+
+    def watch(self) -> None:
+        """Look after the canaries of the configuration in force."""
+        canaries = self._world.config.canaries
+        self._patience = max((one.timeout for one in canaries.values()), default=0.0) + PATIENCE
+        self._seen = {name: seen for name, seen in self._seen.items() if name in canaries}
+        self.scheduler.watch(canaries)
+        if not canaries:
+            self._let_go()
+
+    def holds(self, given: Judged) -> bool:
+        """Tell whether a verdict has to wait; then it is told in its turn, or not at all where we could not see."""
+        world = self._world
+        plan = world.config.plan.checks.get(given.check)
+        if not world.config.canaries or plan is None or not plan.remote or self.blind:
+            return False
+        now = self._loop.time()
+        if given.worked:
+            behind = given.check in self._waiting  # it must not overtake what is held of its own check
+            if behind:
+                self._held.append((now, given))
+            return behind
+        if self._began_in_the_dark(given, now):
+            return True
+        if not self._is_news(given):
+            return False
+        if self._doubts_since is None:
+            sample = world.samples.get(given.check)
+            self._doubt(ended(sample) if sample is not None else given.at)
+        self._held.append((now, given))
+        self._waiting.add(given.check)
+        self._ask_canaries(now)
+        self._arm()
+        return True
+
+    def saw(self, canary: Check, sample: Sample) -> None:
+        """Take what a canary's run saw."""
+        if canary.name not in self._world.config.canaries:
+            return
+        self._seen[canary.name] = self._loop.time(), sample
+        if sample.outcome is Outcome.UP:
+            self._doubts_since = None
+            self._let_go_after(Sight.SEES)
+            if self.blind:
+                self.scheduler.look_again(canary.name)  # that it goes on answering is worth knowing
+        else:
+            self._consider()
+
+    @property
+    def blind(self) -> bool:
+        """Tell what the desk has decided."""
+        return ALERT in self._world.state.records[Alert]
+
+    def _is_news(self, given: Judged) -> bool:
+        """Tell whether a failure can open or change anything: one that fires already goes on doing so."""
+        alerts = self._world.state.records[Alert]
+        for verdict in given.verdicts:
+            known = alerts.get(str(verdict.key))
+            firing = isinstance(known, Alert) and known.state is AlertState.FIRING
+            if verdict.held and not firing:
+                return True
+        return False
+
+    def _began_in_the_dark(self, given: Judged, now: float) -> bool:
+        """Tell whether a run that failed was begun before we saw again: it says as little as those before it."""
+        check = self._world.config.checks.get(given.check)
+        if self._sees_since is None or check is None:
+            return False
+        when, at = self._sees_since
+        return given.at < at and now - when <= check.timeout + 1  # the second bound: clocks are set back
+
+    def _ask_canaries(self, now: float) -> None:
+        """Have all of them run now, or as soon as the last round is long enough ago."""
+        wait = self._asked + GAP - now
+        if wait > 0:
+            return  # the timer comes by before that
+        self._asked = now
+        for name in self._world.config.canaries:
+            self.scheduler.look_again(name, at_once=True)
+
+    def _arm(self) -> None:
+        if self._timer is None and self._held:
+            self._timer = self._loop.call_later(POLL, self._poll)
+
+    def _poll(self) -> None:
+        self._timer = None
+        now = self._loop.time()
+        while self._held and now - self._held[0][0] >= self._patience:
+            self._tell(self._held.popleft()[1])
+        if self._held:
+            if self._asked < self._held[-1][0]:  # it came too soon after a round to be worth its own
+                self._ask_canaries(now)
+            self._consider()
+        else:
+            self._waiting.clear()
+        self._arm()
+
+    def _consider(self) -> None:
+        """Think about our sight, and act on it."""
+        outcomes = self._outcomes()
+        dark = all_fail(outcomes)
+        if not dark:
+            if dark is False:
+                self._let_go_after(Sight.SEES)
+            return
+        now = self._world.clock.now()
+        if self._doubts_since is None:
+            self._doubt(now)
+        seen = sight(outcomes, self._tally(now))
+        if seen is Sight.UNSURE:
+            self._call_witnesses()
+        else:
+            self._let_go_after(seen)
+        for name in self._world.config.canaries:
+            self.scheduler.look_again(name)  # soon: whether the line is back is worth knowing
+
+    def _doubt(self, at: datetime) -> None:
+        """From now on count what remote checks have seen since then."""
+        self._doubts_since, self._witnessed = at, False
+
+    def _outcomes(self) -> dict[str, Outcome | None]:
+        """Return what each canary last said; of those that are asked because of what is held, since then."""
+        now, since = self._loop.time(), self._held[0][0] if self._held else float("-inf")
+        outcomes: dict[str, Outcome | None] = {}
+        for name, canary in self._world.config.canaries.items():
+            came, sample = self._seen.get(name, (float("-inf"), None))
+            if sample is None or came < since:
+                outcomes[name] = None
+            else:
+                fresh = now - came <= canary.every + 2 * canary.timeout + PATIENCE
+                outcomes[name] = sample.outcome if fresh else Outcome.UNKNOWN
+        return outcomes
+
+    def _remote(self) -> list[Check]:
+        plans = self._world.config.plan.checks
+        return [
+            check for name, check in self._world.config.checks.items() if name in plans and plans[name].remote
+        ]
+
+    def _tally(self, now: datetime) -> Tally:
+        samples = self._world.samples
+        known = ((samples.get(one.name), one.every + one.timeout) for one in self._remote())
+        return tally(known, since=self._doubts_since or now, now=now)
+
+    def _call_witnesses(self) -> None:
+        if not self._witnessed:
+            self._witnessed = True
+            remote = self._remote()
+            for check in remote[:: max(1, len(remote) // WITNESSES)][: WITNESSES + 1]:
+                self._ask(check.name)
+
+    def _let_go_after(self, seen: Sight) -> None:
+        """Tell the desk where it does not know it yet, then give it what was held."""
+        world = self._world
+        alert = world.state.records[Alert].get(ALERT)
+        known = alert.state if isinstance(alert, Alert) else None
+        if known is not None or seen is Sight.BLIND:
+            now = world.clock.now()
+            failing = {name: one.message for name, (_, one) in self._seen.items()}
+            if seen is Sight.SEES:
+                self._sees_since = self._loop.time(), now
+            if seen is Sight.SEES or known is not AlertState.FIRING:
+                self._tell(told(seen, now, failing))
+        self._let_go()
+
+    def _let_go(self) -> None:
+        while self._held:
+            self._tell(self._held.popleft()[1])
+        self._waiting.clear()
