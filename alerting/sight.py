@@ -41,7 +41,7 @@ OVER_AFTER: Final = timedelta(seconds=10)
 It is also time for the runs that were begun in the dark to end. Longer would be time in which an outage goes unseen.
 """
 ENOUGH: Final = 3
-"""So many remote checks have to be heard, where there are as many: one that fails beside the canaries is no majority."""
+"""So many remote checks have to be heard, where there are as many: one alone is no majority."""
 LATE: Final = timedelta(seconds=5)
 """So much later than its interval and deadline say a sample may come and still tell of the present."""
 

@@ -77,8 +77,9 @@ class App:
             how_many(config.workers), take=self._take, vitals=self.vitals, clock=clock, shares=shares
         )
         self.lookout = Lookout(
-            self, start=self._ask_canary, counts=self.vitals, tell=self._tell, ask=self._look_now
-        )
+            self, start=self._ask_canary, counts=self.vitals, tell=self._tell,
+            ask=self._look_now, again=self._look_again,
+        )  # fmt: skip
         self._beat = in_tasks(self._send_beat)
         self.pipeline = Pipeline(
             state=state,

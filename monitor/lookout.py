@@ -12,16 +12,17 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from alerting.alert import Alert, AlertState
 from alerting.inputs import Judged
-from alerting.sight import ALERT, Sight, Tally, all_fail, ended, sight, tally, told
+from alerting.sight import ALERT, Sight, all_fail, ended, sight, tally, told
 from alerting.state import State
 from config.model import Check, Config
 from monitor.clock import Clock
 from monitor.engine.counts import Counts
+from monitor.engine.history import Track
 from monitor.engine.scheduler import SETTLE, Scheduler, Start
 from probes.sample import Outcome, Sample
 
@@ -32,6 +33,16 @@ Where canaries hang they have failed by their deadline; what is left is for a ha
 fail as they do. On a line that is gone that takes milliseconds, on one that swallows everything most have failed
 before. A page is the later by no more than this, and only where no canary answers.
 """
+LATELY: Final = 30.0
+"""Seconds since a canary last answered after which canaries that fail alone count as broken, and nothing waits for
+them: three of their rounds."""
+ATTENTIVE: Final = 60.0
+"""Seconds after a failure in which canaries are asked as often as after a failure of their own: a line that was away
+for less than their interval shall be caught when it goes again."""
+DARK_GAP: Final = 0.5
+"""Seconds between two rounds while no canary answers and something is held."""
+DROPS: Final = timedelta(minutes=3)
+"""So long failures of one check are dropped in a row because the line came back after they began."""
 GAP: Final = 0.1
 """Seconds between two rounds that failures ask for: a thousand of them must not make a thousand questions."""
 POLL: Final = 0.1
@@ -40,12 +51,16 @@ WITNESSES: Final = 5
 """Remote checks that are asked at once where no canary answers."""
 
 
+_NONE_ANSWERS: Final = {"canaries": Outcome.DOWN}
+
+
 class World(Protocol):
     """What the lookout sees of the daemon."""
 
     config: Config
     state: State
     samples: Mapping[str, Sample]
+    history: Mapping[str, Track]
     clock: Clock
 
 
@@ -60,13 +75,15 @@ class Lookout:
         counts: Counts,
         tell: Callable[[Judged], None],
         ask: Callable[[str], None],
+        again: Callable[[str], None],
     ) -> None:
         """`start` begins the run of a canary, whose sample comes to `saw`. `tell` decides on verdicts without asking
-        us again, `ask` has a remote check run at once.
+        us again, `ask` has a remote check run at once, `again` before long.
         """
         self._world = world
         self._tell = tell
         self._ask = ask
+        self._again = again
         self._loop = asyncio.get_running_loop()
         # A schedule of their own: a thousand checks that hang take all the room of the other.
         self.scheduler: Scheduler[Check] = Scheduler(start, counts, first=lambda _: SETTLE)
@@ -82,12 +99,22 @@ class Lookout:
         self._sees_since: tuple[float, datetime] | None = None
         """When we saw again after having been blind."""
         self._witnessed = False
+        self._most_failed = False
+        """Since we doubt there was a moment in which most of what was heard of had failed."""
+        self._dark = False
+        """No canary answers, though one did lately."""
+        self._dropped: dict[str, datetime] = {}
+        """By check, the first of its failures that were dropped in a row."""
+        self._attentive_until = float("-inf")
+        self._good_at = float("-inf")
+        """When a canary last answered."""
 
     def watch(self) -> None:
         """Look after the canaries of the configuration in force."""
         canaries = self._world.config.canaries
         self._patience = max((one.timeout for one in canaries.values()), default=0.0) + PATIENCE
         self._seen = {name: seen for name, seen in self._seen.items() if name in canaries}
+        self._dropped.clear()
         self.scheduler.watch(canaries)
         if not canaries:
             self._let_go()
@@ -104,10 +131,11 @@ class Lookout:
             if behind:
                 self._held.append((now, given))
             return behind
-        if self._began_in_the_dark(given, now):
+        if self._began_in_the_dark(given, now) and self._drop(given):
             return True
         if not self._is_news(given):
             return False
+        self._attentive_until = now + ATTENTIVE
         if self._doubts_since is None:
             sample = world.samples.get(given.check)
             self._doubt(ended(sample) if sample is not None else given.at)
@@ -122,13 +150,16 @@ class Lookout:
         if canary.name not in self._world.config.canaries:
             return
         self._seen[canary.name] = self._loop.time(), sample
-        if sample.outcome is Outcome.UP:
-            self._doubts_since = None
-            self._let_go_after(Sight.SEES)
-            if self.blind:
-                self.scheduler.look_again(canary.name)  # that it goes on answering is worth knowing
-        else:
+        if sample.outcome is not Outcome.UP:
             self._consider()
+            return
+        if self._dark:
+            self._dark = False
+            self._drop_what_was_dark()
+        self._good_at, self._doubts_since = self._loop.time(), None
+        self._let_go_after(Sight.SEES)
+        if self.blind or self._good_at < self._attentive_until:
+            self.scheduler.look_again(canary.name)  # whether it goes on answering is worth knowing
 
     @property
     def blind(self) -> bool:
@@ -172,11 +203,12 @@ class Lookout:
         while self._held and now - self._held[0][0] >= self._patience:
             self._tell(self._held.popleft()[1])
         if self._held:
-            if self._asked < self._held[-1][0]:  # it came too soon after a round to be worth its own
-                self._ask_canaries(now)
+            if self._asked < self._held[-1][0] or (self._dark and now - self._asked >= DARK_GAP):
+                self._ask_canaries(now)  # one has come too soon after a round, or the line may be back
+            self._sight()
             self._consider()
-        else:
-            self._waiting.clear()
+        if not self._held:
+            self._let_go()
         self._arm()
 
     def _consider(self) -> None:
@@ -188,19 +220,46 @@ class Lookout:
                 self._let_go_after(Sight.SEES)
             return
         now = self._world.clock.now()
-        if self._doubts_since is None:
+        if self._doubts_since is None or now < self._doubts_since:  # the latter: the clock was set back
             self._doubt(now)
-        seen = sight(outcomes, self._tally(now))
-        if seen is Sight.UNSURE:
+        seen = self._sight()
+        self._dark = self._loop.time() - self._good_at < LATELY or self.blind
+        if seen is Sight.SEES and self._dark and self._held:
+            pass  # the line was away for a moment: what failed then says nothing, if a canary says that it is back
+        elif seen is Sight.UNSURE:
             self._call_witnesses()
         else:
             self._let_go_after(seen)
         for name in self._world.config.canaries:
             self.scheduler.look_again(name)  # soon: whether the line is back is worth knowing
 
+    def _drop_what_was_dark(self) -> None:
+        """A canary answers again where none did: what failed in between is looked at once more.
+
+        Not where most of the others have worked meanwhile: then it was the canaries that were away, not the line.
+        """
+        if self._sight() is Sight.SEES and not self._most_failed:
+            return
+        self._sees_since = self._loop.time(), self._world.clock.now()
+        self._held = deque(one for one in self._held if one[1].worked or not self._drop(one[1]))
+
+    def _drop(self, given: Judged) -> bool:
+        """Drop a failure and have its check run before long; False for one that is too often told to come again.
+
+        Canaries that fail and answer by turns must not hide what fails all the time.
+        """
+        first = self._dropped.get(given.check)
+        track = self._world.history.get(given.check)
+        if first is None or any(past.outcome is Outcome.UP and past.at > first for past in track or ()):
+            first = self._dropped[given.check] = given.at
+        if not timedelta(0) <= given.at - first <= DROPS:
+            return False  # from now on, until it works again
+        self._again(given.check)
+        return True
+
     def _doubt(self, at: datetime) -> None:
         """From now on count what remote checks have seen since then."""
-        self._doubts_since, self._witnessed = at, False
+        self._doubts_since, self._witnessed, self._most_failed = at, False, False
 
     def _outcomes(self) -> dict[str, Outcome | None]:
         """Return what each canary last said; of those that are asked because of what is held, since then."""
@@ -221,10 +280,13 @@ class Lookout:
             check for name, check in self._world.config.checks.items() if name in plans and plans[name].remote
         ]
 
-    def _tally(self, now: datetime) -> Tally:
-        samples = self._world.samples
+    def _sight(self) -> Sight:
+        """Return what remote checks say where no canary answers, and remember the worst of it."""
+        samples, now = self._world.samples, self._world.clock.now()
         known = ((samples.get(one.name), one.every + one.timeout) for one in self._remote())
-        return tally(known, since=self._doubts_since or now, now=now)
+        seen = sight(_NONE_ANSWERS, tally(known, since=self._doubts_since or now, now=now))
+        self._most_failed |= seen is Sight.BLIND
+        return seen
 
     def _call_witnesses(self) -> None:
         if not self._witnessed:

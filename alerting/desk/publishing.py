@@ -94,7 +94,7 @@ def _template(draft: Draft, announcement: Announcement, state: AnnouncementState
 
 def clock(draft: Draft) -> None:
     """Do what is due for every announcement that is not over; nothing while the monitor is blind."""
-    if False:
+    if blindness.blind(draft):
         return
     for announcement in list(draft.all(Announcement)):
         if announcement.withdrawn or announcement.state is AnnouncementState.RESOLVED:

@@ -12,7 +12,7 @@ from lab.uplink_world import CANARIES, Line, Uplink, services, within
 from monitor.lookout import PATIENCE
 
 FIFTY = CANARIES + services(5, 10, defaults="failures: 1, recover: 1")
-LAN = "  lan: {probe: tcp, target: \"10.0.0.5:5432\", failures: 1}\n"
+LAN = '  lan: {probe: tcp, target: "10.0.0.5:5432", failures: 1}\n'
 
 
 def with_lan(text: str) -> str:
@@ -104,7 +104,7 @@ def test_checks_of_our_own_network_go_on_paging(tmp_path: Path) -> None:
         assert here.blind
         here.line.down.add("lan")
         await asyncio.sleep(12)
-        assert {"check:canaries": "open", "host:10.0.0.5": "open"} == here.incidents()
+        assert here.incidents() == {"check:canaries": "open", "host:10.0.0.5": "open"}
         assert len(here.pages) == 2
 
     within(tmp_path, with_lan(FIFTY), story)
@@ -211,6 +211,32 @@ def test_a_line_that_comes_and_goes_never_puts_the_blame_on_services(
     within(tmp_path, FIFTY, story)
 
 
+@pytest.mark.parametrize(
+    ("dark", "light", "defaults"),
+    [
+        pytest.param(8, 12, "failures: 1, recover: 1", id="longer than a deadline, one failure counts"),
+        pytest.param(5, 5, "failures: 3", id="shorter, three count"),
+    ],
+)
+def test_a_line_that_swallows_everything_now_and_then_does_so_neither(
+    tmp_path: Path, dark: float, light: float, defaults: str
+) -> None:
+    async def story(here: Uplink) -> None:
+        await settled(here)
+        here.line.swallows = True
+        for _ in range(int(200 / (dark + light))):
+            here.line.alive = False
+            await asyncio.sleep(dark)
+            here.line.alive = True
+            await asyncio.sleep(light)
+        await asyncio.sleep(60)
+        assert not here.blind
+        assert set(here.incidents()) <= {"check:canaries"}
+        assert not here.words
+
+    within(tmp_path, CANARIES + services(5, 10, defaults=defaults), story)
+
+
 def test_a_page_is_never_lost_to_canaries_that_hang(tmp_path: Path) -> None:
     text = CANARIES + services(2, 10, defaults="failures: 1, recover: 1, every: 60s")
 
@@ -219,8 +245,11 @@ def test_a_page_is_never_lost_to_canaries_that_hang(tmp_path: Path) -> None:
         began = asyncio.get_running_loop().time()
         here.line.hang |= set(here.app.config.canaries)
         here.line.down.add("s1-1")
-        await wait_for(lambda: "s1-1" in {one.check for one in here.app.samples.values()
-                                          if one.outcome.value == "down"}, within=70, every=0.01)
+        await wait_for(
+            lambda: "s1-1" in {one.check for one in here.app.samples.values() if one.outcome.value == "down"},
+            within=70,
+            every=0.01,
+        )
         failed = asyncio.get_running_loop().time()
         await wait_for(lambda: here.pages, within=20, every=0.01)
         timeout = next(iter(here.app.config.canaries.values())).timeout
@@ -241,6 +270,22 @@ def test_where_canaries_answer_a_failure_waits_for_them_no_longer_than_they_take
         await wait_for(lambda: here.pages, within=20, every=0.001)
         assert loop.time() - failed < 0.2
         assert here.line.runs["canary:223.5.5.5"] <= asked + 3, "asked once for it, beside its own turns"
+
+    within(tmp_path, FIFTY, story)
+
+
+def test_canaries_that_answer_by_turns_do_not_hide_an_outage(tmp_path: Path) -> None:
+    async def story(here: Uplink) -> None:
+        await settled(here)
+        here.line.down.add("s1-1")
+        canaries = set(here.app.config.canaries)
+        for _ in range(60):
+            here.line.down |= canaries
+            await asyncio.sleep(1.5)
+            here.line.down -= canaries
+            await asyncio.sleep(0.5)
+        assert here.incidents() == {"service:s1": "open"}
+        assert len(here.pages) == 1
 
     within(tmp_path, FIFTY, story)
 

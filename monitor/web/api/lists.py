@@ -109,7 +109,7 @@ def limit(query: dict[str, str]) -> int:
 
 
 def _sample(daemon: Daemon, name: str) -> Sample | None:
-    """Return a check's last sample as it was judged: while we are blind that of a remote check is none of its target's."""
+    """Return a check's last sample as it was judged: while we are blind that of a remote check tells nothing."""
     sample, plan = daemon.samples.get(name), daemon.config.plan.checks.get(name)
     if sample is None or plan is None or not plan.remote or blind_since(daemon.state) is None:
         return sample
