@@ -87,10 +87,9 @@ def _news(service: Row, incidents: Sequence[Row], checks: Sequence[Row]) -> Row:
 def _daemon(paper: Paper, seen: Row) -> None:
     paper.state(f"Nightbell at {seen['url']} is", "ready" if seen["ready"] else "not ready")
     if seen["blind_since"]:
+        since = paper.when(seen["blind_since"])
         paper.state(
-            "blind",
-            f"since {paper.since(seen['blind_since'])}: no canary answers, nothing is said of "
-            "what lies beyond this network",
+            "blind", f"since {since}: no canary answers, nothing is said of what lies beyond this network"
         )
     for part, trouble in seen["troubles"].items():
         paper.state("trouble", f"with {part}: {trouble}")
