@@ -11,19 +11,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Final
 
 from alerting.alert import Alert, AlertState
 from alerting.inputs import Judged
-from alerting.sight import ALERT, Sight, all_fail, ended, sight, tally, told
-from alerting.state import State
-from config.model import Check, Config
-from monitor.clock import Clock
+from alerting.sight import ALERT, Sight, told
+from config.model import Check
 from monitor.engine.counts import Counts
-from monitor.engine.history import Track
 from monitor.engine.scheduler import SETTLE, Scheduler, Start
+from monitor.eyes import Eyes, World
 from probes.sample import Outcome, Sample
 
 PATIENCE: Final = 2.0
@@ -51,19 +49,6 @@ WITNESSES: Final = 5
 """Remote checks that are asked at once where no canary answers."""
 
 
-_NONE_ANSWERS: Final = {"canaries": Outcome.DOWN}
-
-
-class World(Protocol):
-    """What the lookout sees of the daemon."""
-
-    config: Config
-    state: State
-    samples: Mapping[str, Sample]
-    history: Mapping[str, Track]
-    clock: Clock
-
-
 class Lookout:
     """Belongs to the running loop. Without canaries it holds nothing and says nothing."""
 
@@ -88,32 +73,26 @@ class Lookout:
         # A schedule of their own: a thousand checks that hang take all the room of the other.
         self.scheduler: Scheduler[Check] = Scheduler(start, counts, first=lambda _: SETTLE)
         self._patience = 0.0
-        self._seen: dict[str, tuple[float, Sample]] = {}
-        """By canary, its last sample and when it came."""
+        self._eyes = Eyes(world)
         self._held: deque[tuple[float, Judged]] = deque()
         self._waiting: set[str] = set()
         """Checks of which anything is held; no fewer."""
         self._asked = float("-inf")
         self._timer: asyncio.TimerHandle | None = None
-        self._doubts_since: datetime | None = None
         self._sees_since: tuple[float, datetime] | None = None
         """When we saw again after having been blind."""
         self._witnessed = False
-        self._most_failed = False
-        """Since we doubt there was a moment in which most of what was heard of had failed."""
         self._dark = False
         """No canary answers, though one did lately."""
         self._dropped: dict[str, datetime] = {}
         """By check, the first of its failures that were dropped in a row."""
         self._attentive_until = float("-inf")
-        self._good_at = float("-inf")
-        """When a canary last answered."""
 
     def watch(self) -> None:
         """Look after the canaries of the configuration in force."""
         canaries = self._world.config.canaries
         self._patience = max((one.timeout for one in canaries.values()), default=0.0) + PATIENCE
-        self._seen = {name: seen for name, seen in self._seen.items() if name in canaries}
+        self._eyes.watch()
         self._dropped.clear()
         self.scheduler.watch(canaries)
         if not canaries:
@@ -136,9 +115,7 @@ class Lookout:
         if not self._is_news(given):
             return False
         self._attentive_until = now + ATTENTIVE
-        if self._doubts_since is None:
-            sample = world.samples.get(given.check)
-            self._doubt(ended(sample) if sample is not None else given.at)
+        self._doubt(given.check)
         self._held.append((now, given))
         self._waiting.add(given.check)
         self._ask_canaries(now)
@@ -149,16 +126,16 @@ class Lookout:
         """Take what a canary's run saw."""
         if canary.name not in self._world.config.canaries:
             return
-        self._seen[canary.name] = self._loop.time(), sample
         if sample.outcome is not Outcome.UP:
+            self._eyes.take(sample)
             self._consider()
             return
         if self._dark:
             self._dark = False
             self._drop_what_was_dark()
-        self._good_at, self._doubts_since = self._loop.time(), None
+        self._eyes.take(sample)
         self._let_go_after(Sight.SEES)
-        if self.blind or self._good_at < self._attentive_until:
+        if self.blind or self._loop.time() < self._attentive_until:
             self.scheduler.look_again(canary.name)  # whether it goes on answering is worth knowing
 
     @property
@@ -205,7 +182,7 @@ class Lookout:
         if self._held:
             if self._asked < self._held[-1][0] or (self._dark and now - self._asked >= DARK_GAP):
                 self._ask_canaries(now)  # one has come too soon after a round, or the line may be back
-            self._sight()
+            self._eyes.sight()
             self._consider()
         if not self._held:
             self._let_go()
@@ -213,17 +190,14 @@ class Lookout:
 
     def _consider(self) -> None:
         """Think about our sight, and act on it."""
-        outcomes = self._outcomes()
-        dark = all_fail(outcomes)
+        dark = self._eyes.dark(self._held[0][0] if self._held else float("-inf"))
         if not dark:
             if dark is False:
                 self._let_go_after(Sight.SEES)
             return
-        now = self._world.clock.now()
-        if self._doubts_since is None or now < self._doubts_since:  # the latter: the clock was set back
-            self._doubt(now)
-        seen = self._sight()
-        self._dark = self._loop.time() - self._good_at < LATELY or self.blind
+        self._doubt()
+        seen = self._eyes.sight()
+        self._dark = self._loop.time() - self._eyes.good_at < LATELY or self.blind
         if seen is Sight.SEES and self._dark and self._held:
             pass  # the line was away for a moment: what failed then says nothing, if a canary says that it is back
         elif seen is Sight.UNSURE:
@@ -238,7 +212,7 @@ class Lookout:
 
         Not where most of the others have worked meanwhile: then it was the canaries that were away, not the line.
         """
-        if self._sight() is Sight.SEES and not self._most_failed:
+        if self._eyes.sight() is Sight.SEES and not self._eyes.most_failed:
             return
         self._sees_since = self._loop.time(), self._world.clock.now()
         self._held = deque(one for one in self._held if one[1].worked or not self._drop(one[1]))
@@ -257,41 +231,14 @@ class Lookout:
         self._again(given.check)
         return True
 
-    def _doubt(self, at: datetime) -> None:
-        """From now on count what remote checks have seen since then."""
-        self._doubts_since, self._witnessed, self._most_failed = at, False, False
-
-    def _outcomes(self) -> dict[str, Outcome | None]:
-        """Return what each canary last said; of those that are asked because of what is held, since then."""
-        now, since = self._loop.time(), self._held[0][0] if self._held else float("-inf")
-        outcomes: dict[str, Outcome | None] = {}
-        for name, canary in self._world.config.canaries.items():
-            came, sample = self._seen.get(name, (float("-inf"), None))
-            if sample is None or came < since:
-                outcomes[name] = None
-            else:
-                fresh = now - came <= canary.every + 2 * canary.timeout + PATIENCE
-                outcomes[name] = sample.outcome if fresh else Outcome.UNKNOWN
-        return outcomes
-
-    def _remote(self) -> list[Check]:
-        plans = self._world.config.plan.checks
-        return [
-            check for name, check in self._world.config.checks.items() if name in plans and plans[name].remote
-        ]
-
-    def _sight(self) -> Sight:
-        """Return what remote checks say where no canary answers, and remember the worst of it."""
-        samples, now = self._world.samples, self._world.clock.now()
-        known = ((samples.get(one.name), one.every + one.timeout) for one in self._remote())
-        seen = sight(_NONE_ANSWERS, tally(known, since=self._doubts_since or now, now=now))
-        self._most_failed |= seen is Sight.BLIND
-        return seen
+    def _doubt(self, check: str | None = None) -> None:
+        if self._eyes.doubt(check):
+            self._witnessed = False
 
     def _call_witnesses(self) -> None:
         if not self._witnessed:
             self._witnessed = True
-            remote = self._remote()
+            remote = self._eyes.remote()
             for check in remote[:: max(1, len(remote) // WITNESSES)][: WITNESSES + 1]:
                 self._ask(check.name)
 
@@ -302,11 +249,10 @@ class Lookout:
         known = alert.state if isinstance(alert, Alert) else None
         if known is not None or seen is Sight.BLIND:
             now = world.clock.now()
-            failing = {name: one.message for name, (_, one) in self._seen.items()}
             if seen is Sight.SEES:
                 self._sees_since = self._loop.time(), now
             if seen is Sight.SEES or known is not AlertState.FIRING:
-                self._tell(told(seen, now, failing))
+                self._tell(told(seen, now, self._eyes.reasons))
         self._let_go()
 
     def _let_go(self) -> None:

@@ -237,6 +237,19 @@ def test_a_line_that_swallows_everything_now_and_then_does_so_neither(
     within(tmp_path, CANARIES + services(5, 10, defaults=defaults), story)
 
 
+def test_where_checks_are_slow_a_handful_of_others_is_asked_before_anybody_is_blamed(tmp_path: Path) -> None:
+    text = CANARIES + services(5, 1, defaults="failures: 1, recover: 1, every: 10m")
+
+    async def story(here: Uplink) -> None:
+        await asyncio.sleep(1300)
+        here.line.alive = False
+        await asyncio.sleep(700)
+        assert here.incidents() == {"check:canaries": "open"}
+        assert len(here.pages) == 1
+
+    within(tmp_path, text, story)
+
+
 def test_a_page_is_never_lost_to_canaries_that_hang(tmp_path: Path) -> None:
     text = CANARIES + services(2, 10, defaults="failures: 1, recover: 1, every: 60s")
 

@@ -20,9 +20,10 @@ from lab.core_virtual import Outside, VirtualClock, settle, virtually
 from lab.core_world import shop
 from monitor.app import App
 from monitor.clock import Clock
+from monitor.engine.runner import Attempt, Done, Runner, Task
 from monitor.store.thread import StoreThread
 from probes.api import ProbeFailed, Reading, Run
-from probes.sample import ErrorClass
+from probes.sample import ErrorClass, Sample
 
 STAFF = """
 site: {name: Shop, timezone: UTC, languages: [en]}
@@ -120,6 +121,19 @@ def behind(line: Line, loaded: Config) -> Config:
     )
 
 
+class TimedRunner(Runner):
+    """A runner whose samples say how long a run took on the loop's clock: real time does not pass here."""
+
+    def start(self, check: Task, memory: dict[str, Any], done: Done) -> Attempt:
+        began = self.loop.time()
+
+        def timed(sample: Sample | None) -> None:
+            took = self.loop.time() - began
+            done(replace(sample, duration=took) if sample is not None else None)
+
+        return super().start(check, memory, timed)
+
+
 @asynccontextmanager
 async def uplink(
     home: Path, text: str, line: Line, providers: dict[str, Provider], time: Clock
@@ -129,6 +143,7 @@ async def uplink(
     store: Any = Outside(StoreThread(config.store, config.state_dir), asyncio.get_running_loop())  # type: ignore[arg-type]
     await store.open()
     app = App(config, await store.load(time.now()), store, time, b"k" * 32)
+    app.runner = TimedRunner(app.executors, time)
     tasks = [asyncio.create_task(app.pipeline.run())]
     try:
         await app.take_over()
