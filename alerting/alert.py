@@ -27,6 +27,11 @@ class AlertState(enum.Enum):
         """True while the trouble is there, or not yet surely gone."""
         return self in (AlertState.FIRING, AlertState.RECOVERING)
 
+    @property
+    def alive(self) -> bool:
+        """True from the first bad sample until it is over."""
+        return self not in (AlertState.OK, AlertState.RESOLVED)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:

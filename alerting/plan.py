@@ -66,6 +66,8 @@ class CheckPlan:
     group_by: GroupBy = GroupBy.SERVICE
     labels: Mapping[str, str] = field(default_factory=dict)
     runbook: str = ""
+    remote: bool = False
+    """Its target lies beyond our own network: a blind monitor knows nothing about it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from alerting.alert import Alert, AlertState
+from alerting.alert import Alert
 from alerting.announcements.announcement import Announcement, AnnouncementState
 from alerting.incidents.incident import Entry, Incident, IncidentState
 from alerting.incidents.maintenance import Maintenance, Window
@@ -89,7 +89,7 @@ def alive(record: Record) -> bool:
     """True while `record` still bears on decisions."""
     match record:
         case Alert(state=state):
-            return state not in (AlertState.OK, AlertState.RESOLVED)
+            return state.alive
         case Incident(state=state):
             return state is not IncidentState.CLOSED
         case Ticket(state=state):

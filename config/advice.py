@@ -7,6 +7,7 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+from config.building.canaries import is_near
 from config.building.checks import BuiltChecks
 from config.building.thresholds import Rule
 from config.complaint import Notes
@@ -48,6 +49,8 @@ def _missing(document: Document) -> Iterator[str]:
         yield "no `fallback`: when a step of an escalation reaches nobody, nobody else is asked"
     if not document.canaries:
         yield "no `canaries`: when this machine loses its network, everything else will look down"
+    elif all(is_near(one.probe.target or "localhost", "localhost") for one in document.canaries):
+        yield "every one of the `canaries` is on this network: when the line beyond it is dead, they still answer"
     if document.heartbeat is None:
         yield "no outward `heartbeat`: when this machine dies, nobody outside notices"
     for id_, person in document.people.items():

@@ -15,7 +15,7 @@ SHOWN: Final = 100
 MOST: Final = 1000
 """How many are collected: whoever has more gains nothing by the rest, and waits for it."""
 
-FEW: Final = 16
+FEW: Final = 24
 """Up to so many known names are listed where none resembles the word given."""
 
 CANDIDATES: Final = 200

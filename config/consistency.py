@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import time, timedelta
 
 from alerting.oncall.rota import Day
+from alerting.sight import CHECK
 from config.building.staff import terms_of
 from config.complaint import KeyPath, Notes
 from config.document import RESERVED, Document
@@ -18,7 +19,10 @@ from probes.api import Misfit
 
 def check_consistency(document: Document, notes: Notes) -> None:
     """Complain of what contradicts itself."""
-    for check in (_timeouts, _rotas, _escalations, _channels, _dependencies, _terms, _reserved, _listen):
+    for check in (
+        *(_timeouts, _rotas, _escalations, _channels, _dependencies, _terms),
+        *(_reserved, _canaries, _listen),
+    ):
         check(document, notes)
 
 
@@ -220,6 +224,19 @@ def _reserved(document: Document, notes: Notes) -> None:
                 "is the threshold every check has by itself",
                 "set failures, recover, severity and impact on the check or in `defaults:`",
             )
+
+
+def _canaries(document: Document, notes: Notes) -> None:
+    for index, entry in enumerate(document.canaries):
+        if entry.probe.target is None:
+            at, shown = locate(document.root, ("canaries", index))
+            notes.complain(at, shown, "asks this machine itself", "name somebody far away instead")
+    if document.canaries and CHECK in document.checks:
+        notes.complain(
+            *locate(document.root, ("checks", CHECK), key=True),
+            "has the name under which blindness is told",
+            "choose another name: there are `canaries:`",
+        )
 
 
 def _listen(document: Document, notes: Notes) -> None:

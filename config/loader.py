@@ -8,6 +8,7 @@ from pathlib import Path
 
 from config.advice import advise
 from config.alike import Alike
+from config.building.canaries import build_canaries, eyes
 from config.building.checks import build_checks
 from config.building.places import build_history, build_listen, build_runbooks, build_store
 from config.building.plan import build_channels, build_plan
@@ -75,11 +76,13 @@ def _load(
     # 4. The whole.
     answering = build_answering(document, build_policies(document))
     built = build_checks(document, rules, answering, runbooks, running)
+    canaries = build_canaries(document)
     advise(document, rules, built, notes)
     return Config(
         path=path,
-        plan=build_plan(document, built.plans, answering, runbooks),
+        plan=build_plan(document, {**built.plans, **eyes(canaries, answering)}, answering, runbooks),
         checks=built.checks,
+        canaries=canaries,
         channels=build_channels(document),
         listen=listen,
         store=store,

@@ -112,4 +112,5 @@ class Config:
     workers: int | None = 1
     history: History | None = None
     """None: samples are not remembered."""
+    canaries: Mapping[str, Check] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()

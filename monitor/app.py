@@ -13,7 +13,7 @@ from secrets import token_hex
 from typing import TypeVar
 
 from alerting.desk.passing import busy
-from alerting.inputs import Beat, Input, Refusal, Refused, Reloaded, Tick
+from alerting.inputs import Beat, Input, Judged, Refusal, Refused, Reloaded, Tick
 from alerting.notification import Kind, Notification, Receipt
 from alerting.notifiers.api import DeliveryError, Message, Notifier, Warmable
 from alerting.plan import Audience
@@ -31,6 +31,7 @@ from monitor.engine.workers.crew import Crew, how_many
 from monitor.giving_way import giving_way
 from monitor.history.history import History
 from monitor.landmark import Landmark, reached
+from monitor.lookout import Lookout
 from monitor.memory import give_back
 from monitor.pipeline import Pipeline
 from monitor.pulse import Pulse
@@ -81,6 +82,10 @@ class App:
         self.crew = Crew(
             how_many(config.workers), take=self._take, vitals=self.vitals, clock=clock, shares=shares
         )
+        self.lookout = Lookout(
+            self, start=self._ask_canary, counts=self.vitals, tell=self._tell,
+            ask=self._look_now, again=self._look_again,
+        )  # fmt: skip
         self._beat = in_tasks(self._send_beat)
         self.pipeline = Pipeline(
             state=state,
@@ -91,6 +96,7 @@ class App:
             wake_delivery=self._wake_delivery,
             look_again=self._look_again,
             stand_by=self._stand_by,
+            holds=self.lookout.holds,
         )
         self.delivery = Delivery(
             world=self,
@@ -183,10 +189,27 @@ class App:
         shared = {name: one for name, one in self.config.checks.items() if name not in own}
         self.scheduler.watch({**own, **{pulse.name: pulse for pulse in pulses}})
         self.crew.watch(shared)
+        self.lookout.watch()
 
     def _look_again(self, name: str) -> None:
         self.scheduler.look_again(name)
         self.crew.look_again(name)  # one of them has it
+
+    def _look_now(self, name: str) -> None:
+        self.scheduler.look_again(name, at_once=True)
+        self.crew.look_again(name, at_once=True)
+
+    def _tell(self, given: Judged) -> None:
+        self.pipeline.let_go(given)
+
+    def _ask_canary(self, canary: Check, memory: Memory, done: Callable[[], None]) -> Cancellable:
+        def asked(sample: Sample | None) -> None:
+            done()
+            if sample is not None:
+                self._samples[canary.name] = sample
+                self.lookout.saw(canary, sample)
+
+        return self.runner.start(canary, memory, asked)
 
     def _take_turn(self, turn: Check | Pulse, memory: Memory, done: Callable[[], None]) -> Cancellable | None:
         if isinstance(turn, Pulse):
@@ -300,7 +323,8 @@ class App:
         for name in list(self._samples):
             was, now = old.checks.get(name), fresh.checks.get(name)
             if was is None or now is None or was.fingerprint != now.fingerprint:
-                del self._samples[name], self._history[name]
+                self._samples.pop(name, None)
+                self._history.pop(name, None)
         try:
             await self.submit(Reloaded())
         except StoreError as problem:

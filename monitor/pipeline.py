@@ -1,7 +1,7 @@
 """The pipeline: what the daemon does, on one screen.
 
     a sample comes in        scheduler and runner
-    judge                    thresholds turn it into verdicts
+    judge                    thresholds turn it into verdicts; those that are bad wait a moment for the canaries
     decide                   the desk turns a verdict, a receipt, a person's word or a tick into changes
     record                   one transaction, on the disk before anybody is told
     act                      answer whoever asked, wake delivery, look again soon at what just failed
@@ -22,7 +22,7 @@ from typing import Final
 
 from alerting.alert import Alert, AlertState
 from alerting.desk import decide
-from alerting.inputs import Input, Received, Refused
+from alerting.inputs import Input, Judged, Received, Refused
 from alerting.judge import Judge
 from alerting.notification import Notification, NotificationState
 from alerting.plan import Plan
@@ -57,9 +57,10 @@ class Pipeline:
         wake_delivery: Callable[[], None],
         look_again: Callable[[str], None],
         stand_by: Callable[[], None] = lambda: None,
+        holds: Callable[[Judged], bool] = lambda _: False,
     ) -> None:
         """`look_again` is called with the name of a check whose failure is not yet certain, `stand_by` whenever
-        a page may be near.
+        a page may be near. What `holds` is not decided; whoever holds it gives it back by `let_go`.
         """
         self.state = state
         self.plan = plan
@@ -69,6 +70,7 @@ class Pipeline:
         self._wake_delivery = wake_delivery
         self._look_again = look_again
         self._stand_by = stand_by
+        self._holds = holds
         self._judge = Judge()
         self._inputs: deque[Asked] = deque()
         self._arrived = asyncio.Event()
@@ -107,6 +109,11 @@ class Pipeline:
         self._put(given, answer)
         return await answer
 
+    def let_go(self, given: Judged) -> None:
+        """Decide on what was held, whatever holds now."""
+        self._inputs.append(Asked(given, cleared=True))
+        self._arrived.set()
+
     def _put(self, given: Input | Sample, answer: asyncio.Future[str] | None = None) -> None:
         self._inputs.append(Asked(given, answer))
         self._arrived.set()
@@ -131,7 +138,7 @@ class Pipeline:
                 if isinstance(asked.given, Sample)
                 else asked.given
             )
-            if given is None:
+            if given is None or (isinstance(given, Judged) and not asked.cleared and self._holds(given)):
                 return False
             reached(Landmark.INPUT_TAKEN, type(given).__name__)
             decision = decide(self.state, given, self._clock.now(), self.plan)

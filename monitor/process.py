@@ -82,6 +82,7 @@ async def serve(loader: Callable[[], Config], clock: Clock) -> None:
             running += [
                 tasks.create_task(app.delivery.run(), name="delivery"),
                 tasks.create_task(app.scheduler.run(), name="scheduler"),
+                tasks.create_task(app.lookout.scheduler.run(), name="canaries"),
                 tasks.create_task(app.selfwatch.run(), name="selfwatch"),
                 tasks.create_task(app.rounds.run(), name="rounds"),
                 tasks.create_task(app.finish_taking_over(), name="take over"),

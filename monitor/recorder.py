@@ -33,6 +33,8 @@ class Asked:
     given: Input | Sample
     answer: asyncio.Future[str] | None = None
     decision: Decision | None = None
+    cleared: bool = False
+    """It has waited for the canaries already."""
 
     @property
     def changes(self) -> bool:

@@ -16,7 +16,7 @@ from alerting.alert import Alert, AlertState
 from alerting.announcements.announcement import Announcement, AnnouncementState
 from alerting.announcements.policy import AnnouncePolicy
 from alerting.announcements.recovery_time import expected
-from alerting.desk import outward
+from alerting.desk import blindness, outward
 from alerting.desk.facts import NEEDS_A_PERSON, felt, grave, public_services
 from alerting.desk.publishing import tell_what_is_due
 from alerting.draft import Draft
@@ -39,7 +39,9 @@ def consider(draft: Draft, incident: Incident) -> Incident:
         return incident
     known = live(draft, incident)
     if known is not None:
-        _again(draft, incident, known, services, alerts)
+        told = known.told or known.published_at is not None
+        if not (told and blindness.blind(draft)):  # else they hear of it when we see again
+            _again(draft, incident, known, services, alerts)
         return incident
     announcement = _prepare(draft, incident, services, alerts)
     draft.note(
@@ -240,6 +242,12 @@ def replanned(draft: Draft, incident: Incident) -> None:
     if told and hidden:
         ended(draft, incident, EndReason.UNMONITORED)
     elif not told and not hidden and not incident.quiet:
+        consider(draft, incident)
+
+
+def resumed(draft: Draft) -> None:
+    """Tell what had to wait while the monitor was blind, as it is now; what is due the clock tells."""
+    for incident in list(draft.all(Incident, lambda one: one.state.active and not one.quiet)):
         consider(draft, incident)
 
 

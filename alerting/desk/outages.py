@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from alerting.alert import Alert, AlertState, step
-from alerting.desk import alarm, customers, messages, paging, silences, suppression, work
+from alerting.desk import alarm, blindness, customers, messages, paging, silences, suppression, work
 from alerting.desk.facts import active_alerts, service_title
 from alerting.desk.grouping import Group, fits, group_of
 from alerting.desk.settling import settle
@@ -16,6 +16,7 @@ from alerting.inputs import Judged
 from alerting.notification import Kind, Reason
 from alerting.plan import CheckPlan, ServicePlan
 from alerting.severity import Severity, worst
+from alerting.sight import CHECK
 from alerting.state import Proof
 from alerting.thresholds.threshold import Threshold
 from alerting.thresholds.verdict import Verdict
@@ -27,6 +28,8 @@ def judged(draft: Draft, given: Judged) -> str:
     check = draft.plan.checks.get(given.check)
     if check is None:
         return ""  # removed by a reload while its last run was under way
+    if check.remote and blindness.blind(draft):
+        return ""  # we cannot see: it says nothing about its target, good or bad
     thresholds = {threshold.id: threshold for threshold in check.thresholds}
     if given.worked and draft.get(Proof, check.name) is None:
         draft.put(Proof(id=check.name, at=given.at))
@@ -42,6 +45,8 @@ def judged(draft: Draft, given: Judged) -> str:
         incident = draft.get(Incident, number)
         if incident is not None:
             settle(draft, incident, fired=fired)
+    if check.name == CHECK and not blindness.blind(draft):
+        customers.resumed(draft)
     return ""
 
 

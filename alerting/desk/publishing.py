@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from alerting.announcements.announcement import Announcement, AnnouncementState
-from alerting.desk import acknowledgement, duty, messages, outward
+from alerting.desk import acknowledgement, blindness, duty, messages, outward
 from alerting.desk.facts import felt, grave, language_of, name_of, speaks_for_itself
 from alerting.draft import Draft
 from alerting.incidents.incident import Incident
@@ -110,7 +110,9 @@ def _template(draft: Draft, announcement: Announcement, state: AnnouncementState
 
 
 def clock(draft: Draft) -> None:
-    """Do what is due for every announcement that is not over."""
+    """Do what is due for every announcement that is not over; nothing while the monitor is blind."""
+    if blindness.blind(draft):
+        return
     for announcement in list(draft.all(Announcement)):
         if announcement.withdrawn or announcement.state is AnnouncementState.RESOLVED:
             continue
@@ -140,6 +142,8 @@ def tell_what_is_due(draft: Draft, number: str, *, at_once: bool = False) -> Non
     """Tell the page and the customers' channels where their time has come."""
     announcement = draft.get(Announcement, number)
     if announcement is None or announcement.recovered_at is not None:
+        return
+    if not at_once and blindness.blind(draft):
         return
     page = announcement.published_at is None and _due(announcement.page_at, draft.now, at_once)
     push = announcement.pushed_at is None and _due(announcement.push_at, draft.now, at_once)

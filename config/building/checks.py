@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 from alerting.plan import CheckPlan
 from alerting.severity import Impact, Severity
 from alerting.thresholds.threshold import OutcomeThreshold, Threshold
+from config.building.canaries import is_remote
 from config.building.staff import Answering
 from config.building.thresholds import Rule
 from config.document import CheckEntry, Document
@@ -92,6 +93,7 @@ def build_checks(
             group_by=entry.keys.group_by or document.defaults.group_by,
             labels=entry.keys.labels,
             runbook=runbooks.get(f"checks.{name}", ""),
+            remote=is_remote(entry, machine),
         )
         built.plans[check.name] = _kept(old_plans.get(name), plan)
     return built

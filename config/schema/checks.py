@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass, field
 
 from alerting.plan import GroupBy
 from alerting.severity import Impact, Severity
 from config.schema.words import Count, Every, Failures, Labels, Name, Retry, Text, Timeout
+
+
+class Blind(enum.Enum):
+    """Whether a check says nothing while the monitor is blind."""
+
+    AUTO = "auto"
+    """Where its target lies beyond our own network."""
+    NEVER = "never"
+    ALWAYS = "always"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +64,7 @@ class CheckKeys:
     group_by: what makes its alerts one incident.
     labels: for selecting and for metrics.
     runbook: what to do, as text or as the path of a Markdown file beside the configuration.
+    blind: whether it says nothing while every canary fails; auto: where its target is not on our own network.
     """
 
     probe: Text
@@ -69,3 +80,4 @@ class CheckKeys:
     group_by: GroupBy | None = None
     labels: Labels = field(default_factory=dict)
     runbook: str = ""
+    blind: Blind = Blind.AUTO

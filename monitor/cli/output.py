@@ -20,7 +20,7 @@ from monitor.cli.words import clean, one_line
 
 STYLES: Final[Mapping[str, str]] = {
     "critical": "bold red", "down": "bold red", "failed": "bold red", "open": "bold red", "urgent": "bold red",
-    "nobody": "bold red", "trouble": "bold red", "not ready": "bold red", "no": "bold red",
+    "nobody": "bold red", "trouble": "bold red", "blind": "bold red", "not ready": "bold red", "no": "bold red",
     "warning": "yellow", "unknown": "yellow", "recovering": "yellow", "ambiguous": "yellow", "new": "yellow",
     "degraded": "yellow", "expired": "yellow", "investigating": "yellow",
     "up": "green", "ready": "green", "operational": "green", "resolved": "green", "accepted": "green",

@@ -21,6 +21,7 @@ from alerting.incidents.incident import Incident
 from alerting.notification import NotificationState
 from alerting.oncall.shifts import on_call
 from alerting.severity import Severity
+from alerting.sight import blind_since
 from alerting.state import State
 from alerting.tickets.terms import TicketClass
 from alerting.tickets.ticket import Ticket
@@ -30,6 +31,7 @@ from monitor.history.words import Figures
 from monitor.metrics.exposition import Format, header, labels, number
 from monitor.store.errors import StoreError
 from monitor.store.page import OutboxStats
+from probes.sample import Outcome
 
 _IN_TEXT: Final = {"counter": ("_total", "counter"), "info": ("_info", "gauge")}
 """What the plain text format calls them: a suffix to the name of the family, and its kind."""
@@ -102,6 +104,7 @@ def _count(name: str, text: str, values: Mapping[Any, float], names: tuple[str, 
 def _all(daemon: Daemon, outbox: OutboxStats | None) -> Iterator[Metric]:
     now = daemon.clock.now()
     yield from _engine(daemon)
+    yield from _eyes(daemon)
     yield from _going_on(daemon.state, now)
     yield from _remembered(daemon.sample_history.figures)
     yield from _sending(daemon, outbox, now)
@@ -164,6 +167,21 @@ def _engine(daemon: Daemon) -> Iterator[Metric]:
     )
     answered = {(listener, str(code)): count for (listener, code), count in vitals.answered.items()}
     yield _count("http_answers", "Answers by listener and status.", answered, ("listener", "code"))
+
+
+def _eyes(daemon: Daemon) -> Iterator[Metric]:
+    yield _one(
+        "blind",
+        "1 while every canary fails beside most remote checks, and nothing is said about those.",
+        float(blind_since(daemon.state) is not None),
+    )
+    seen = {name: daemon.samples.get(name) for name in daemon.config.canaries}
+    yield _gauge(
+        "canary_up",
+        "Whether the last run of a canary found it up.",
+        {(name,): float(one.outcome is Outcome.UP) for name, one in seen.items() if one is not None},
+        ("canary",),
+    )
 
 
 def _going_on(state: State, now: datetime) -> Iterator[Metric]:

@@ -90,7 +90,9 @@ services: {s: {checks: [a], runbook: ./books/../books/shop.md}}
     ("text", "warned"),
     [
         pytest.param(
-            "canaries: ['a.example:1']", "`canaries` is accepted but not acted on yet", id="canaries"
+            "canaries: ['10.0.0.1:53', 'gateway.lan:53']",
+            "every one of the `canaries` is on this network: when the line beyond it is dead, they still answer",
+            id="canaries nearby",
         ),
         pytest.param(
             "people: {li: {skills: [db]}}", "`people.*.skills` is accepted but not acted on yet", id="skills"
@@ -106,6 +108,11 @@ services: {s: {checks: [a], runbook: ./books/../books/shop.md}}
             id="mirror",
         ),
         pytest.param("", "no `people`: incidents are recorded and shown, but nobody is paged", id="people"),
+        pytest.param(
+            "people: {}",
+            "no `canaries`: when this machine loses its network, everything else will look down",
+            id="no canaries",
+        ),
         pytest.param("people: {li: {}}", "`people.li` has no channel and cannot be paged", id="no channel"),
         pytest.param(
             "people: {li: {}}",

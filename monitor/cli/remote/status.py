@@ -55,6 +55,7 @@ def _ask(client: Client, url: str) -> Row:
         "url": url,
         "ready": ready.status == 200,
         "troubles": health.body.get("troubles", {}) if isinstance(health.body, dict) else {},
+        "blind_since": health.body.get("blind_since") if isinstance(health.body, dict) else None,
         "services": [_news(service, incidents, checks) for service in client.listing("services")],
         "incidents": incidents,
         "checks": {
@@ -85,6 +86,11 @@ def _news(service: Row, incidents: Sequence[Row], checks: Sequence[Row]) -> Row:
 
 def _daemon(paper: Paper, seen: Row) -> None:
     paper.state(f"Nightbell at {seen['url']} is", "ready" if seen["ready"] else "not ready")
+    if seen["blind_since"]:
+        since = paper.when(seen["blind_since"])
+        paper.state(
+            "blind", f"since {since}: no canary answers, nothing is said of what lies beyond this network"
+        )
     for part, trouble in seen["troubles"].items():
         paper.state("trouble", f"with {part}: {trouble}")
 

@@ -81,10 +81,10 @@ class Seat:
         post = self.by_number.get(number)
         return None if post is None else post.check.name
 
-    def look_again(self, names: list[str]) -> None:
-        """Have checks run again soon; where nobody sits they wait for their turn."""
+    def look_again(self, names: list[str], *, at_once: bool = False) -> None:
+        """Have checks run again soon, or at once; where nobody sits they wait for their turn."""
         if self.greeted and self.hand is not None:
-            self.hand.order(Again(names=tuple(names)))
+            self.hand.order(Again(names=tuple(names), at_once=at_once))
 
     def greet(self, now: float) -> None:
         """Give the worker that has just taken the seat its checks."""

@@ -75,9 +75,10 @@ class Watch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Again:
-    """Checks to be looked at again soon."""
+    """Checks to be looked at again soon, or at once."""
 
     names: tuple[str, ...]
+    at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

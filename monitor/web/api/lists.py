@@ -16,6 +16,7 @@ from alerting.incidents.incident import Incident
 from alerting.incidents.maintenance import Maintenance, Window
 from alerting.incidents.silence import Silence
 from alerting.notification import Notification
+from alerting.sight import blind_since, unseen
 from alerting.state import Record
 from alerting.tickets.ticket import Ticket
 from monitor.daemon import Daemon
@@ -24,6 +25,7 @@ from monitor.web import views
 from monitor.web.api.answers import answer, listed
 from monitor.web.call import Call
 from monitor.web.problem import Problem
+from probes.sample import Sample
 
 LIMIT: Final = 100
 MOST: Final = 1000
@@ -126,6 +128,14 @@ def limit(query: dict[str, str]) -> int:
     return min(int(given), MOST)
 
 
+def _sample(daemon: Daemon, name: str) -> Sample | None:
+    """Return a check's last sample as it was judged: while we are blind that of a remote check tells nothing."""
+    sample, plan = daemon.samples.get(name), daemon.config.plan.checks.get(name)
+    if sample is None or plan is None or not plan.remote or blind_since(daemon.state) is None:
+        return sample
+    return unseen(sample)
+
+
 async def checks(call: Call) -> web.Response:
     """Answer the checks by name, each with its last sample."""
     query = call.query()
@@ -136,7 +146,7 @@ async def checks(call: Call) -> web.Response:
     found: list[views.View] = []
     quiet = _quiet_checks(daemon)
     for name in sorted(daemon.config.checks):
-        plan, sample = plans.get(name), daemon.samples.get(name)
+        plan, sample = plans.get(name), _sample(daemon, name)
         if name <= after or (service is not None and (plan is None or service not in plan.services)):
             continue
         if state is not None and state != (sample.outcome.value if sample else ""):
@@ -161,7 +171,7 @@ async def check(call: Call) -> web.Response:
         raise Problem(404, f"there is no check {call.id[:40]!r}")
     plan = call.daemon.config.plan.checks.get(call.id)
     quiet = _quiet_checks(call.daemon).get(call.id, "")
-    shown = views.check(configured, plan, call.daemon.samples.get(call.id), quiet)
+    shown = views.check(configured, plan, _sample(call.daemon, call.id), quiet)
     return answer(shown | views.history(call.daemon.history.get(call.id)))
 
 

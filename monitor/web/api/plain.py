@@ -6,10 +6,12 @@ from typing import Final
 
 from aiohttp import hdrs, web
 
+from alerting.sight import blind_since
 from monitor.metrics.scrape import Scraper
 from monitor.web.api.answers import answer
 from monitor.web.call import Call
 from monitor.web.pieces import Pieces
+from monitor.web.views import instant
 
 SCRAPER: Final = web.AppKey("scraper", Scraper)
 
@@ -45,7 +47,8 @@ async def metrics(call: Call) -> web.Response:
 async def healthz(call: Call) -> web.Response:
     """Say whether the daemon is well, and what is wrong where it is not."""
     troubles = dict(call.daemon.vitals.troubles)
-    status = {"status": "failing" if troubles else "ok", "troubles": troubles}
+    since = instant(blind_since(call.daemon.state))
+    status = {"status": "failing" if troubles else "ok", "troubles": troubles, "blind_since": since}
     return answer(status, status=503 if troubles else 200)
 
 

@@ -14,6 +14,7 @@ from typing import Final
 from alerting.announcements.announcement import Announcement, AnnouncementState
 from alerting.plan import Plan, ServicePlan
 from alerting.severity import Impact
+from alerting.sight import blind_since
 from alerting.state import Proof, State
 from config.model import Config
 from monitor.web.public.schema import (
@@ -154,6 +155,9 @@ def _silent(config: Config, state: State, name: str, sample: Sample | None, now:
         return False
     if sample is None or sample.outcome is Outcome.UNKNOWN:
         return True
+    plan = config.plan.checks.get(name)
+    if plan is not None and plan.remote and blind_since(state) is not None:
+        return True  # whatever the run saw: it was us who could not see
     if sample.outcome is Outcome.DOWN and name not in state.records[Proof]:
         return True  # it never worked: nobody knows whether it could be green
     return now - sample.at > max(3 * timedelta(seconds=check.every), FRESH)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from lab.cli_answers import (
@@ -128,6 +130,15 @@ Nobody is on call: there is no rota.
 Nobody was ever notified.
 """
     )
+
+
+def test_status_of_a_blind_daemon_says_since_when(api: Api, nb) -> None:
+    status_answers(api)
+    since = "2027-01-04T03:53:00Z"
+    api.answers["GET /healthz"] = (200, {"status": "ok", "troubles": {}, "blind_since": since})
+
+    assert "blind since 11:53 (7 min ago): no canary answers" in nb("status").out
+    assert json.loads(nb("status", "--json").out)["blind_since"] == since
 
 
 @pytest.mark.parametrize(

@@ -187,6 +187,27 @@ def test_looking_again_while_a_run_is_under_way_counts_from_its_end() -> None:
     virtually(story)
 
 
+def test_looking_at_once_waits_for_nothing_but_a_run_that_is_under_way() -> None:
+    async def story() -> None:
+        runs = Runs(lambda name: 3 if name == "slow" else 0)
+        checks = named(check("home", every=60, retry_every=5), check("slow", every=60, retry_every=5))
+        async with scheduled(runs, checks) as scheduler:
+            await wait_for(lambda: runs.at["home"] and runs.at["slow"])
+            await asyncio.sleep(5)
+            asked = asyncio.get_running_loop().time()
+            for name in checks:
+                scheduler.look_again(name, at_once=True)
+            await asyncio.sleep(1)
+            scheduler.look_again("slow", at_once=True)
+            await asyncio.sleep(5)
+        assert runs.at["home"][1] - asked < 0.05
+        assert runs.at["slow"][1] - asked < 0.05
+        assert 3 <= runs.at["slow"][2] - asked < 3.1
+        assert runs.most <= 2
+
+    virtually(story)
+
+
 def test_looking_again_at_what_nobody_watches_does_nothing() -> None:
     async def story() -> None:
         runs = Runs()

@@ -77,7 +77,8 @@ def test_options_that_are_mappings_arrive_and_still_cannot_be_changed() -> None:
     assert isinstance(taken, Watch)
     with pytest.raises(TypeError):
         taken.orders[0].probe.headers["x"] = "y"  # type: ignore[attr-defined]
-    assert read_order(pack_order(Again(names=("x",)))) == Again(names=("x",))
+    for again in (Again(names=("x",)), Again(names=("x",), at_once=True)):
+        assert read_order(pack_order(again)) == again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
