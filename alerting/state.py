@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from alerting.alert import Alert
+from alerting.alert import Alert, AlertState
 from alerting.announcements.announcement import Announcement, AnnouncementState
 from alerting.incidents.incident import Entry, Incident, IncidentState
 from alerting.incidents.maintenance import Maintenance, Window
