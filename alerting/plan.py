@@ -13,6 +13,7 @@ from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from alerting.announcements.policy import AnnouncePolicy
+from alerting.dependencies import NONE, Dependencies, work_out
 from alerting.oncall.person import Person
 from alerting.oncall.policy import Policy
 from alerting.oncall.rota import Rota
@@ -121,3 +122,12 @@ class Plan:
     acknowledged_for: timedelta = timedelta(minutes=30)
     grace: timedelta = timedelta(minutes=10)
     """Between the reminder that an acknowledgement ran out and the escalation going on."""
+    await_upstream: timedelta = timedelta(seconds=10)
+    """How long an alert is held, at most, until what it depends on has been looked at: a retry window."""
+    outlives: timedelta = timedelta(minutes=2)
+    """How long a symptom may outlive its cause before it is an outage of its own."""
+    dependencies: Dependencies = field(default=NONE, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Work out once who depends on whom."""
+        object.__setattr__(self, "dependencies", work_out(self.services))

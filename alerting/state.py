@@ -18,6 +18,7 @@ from alerting.incidents.silence import Silence
 from alerting.index import Index
 from alerting.notification import Kind, Notification, NotificationState, Receipt
 from alerting.oncall.escalation import Escalation
+from alerting.severity import Severity
 from alerting.tickets.ticket import Ticket, TicketState
 
 
@@ -159,10 +160,11 @@ def keys_of(record: Record) -> Iterable[str]:
     match record:
         case Notification():
             return _about_notification(record)
-        case Alert(incident=str(incident)):
-            return (incident,)
-        case Incident(group=group, services=services):
-            return (group, *(f"has:{service}" for service in services))
+        case Alert():
+            return _about_alert(record)
+        case Incident(group=group, services=services, merged_into=into):
+            keys = (group, *(f"has:{service}" for service in services))
+            return keys if into is None else (*keys, merged_key(into))
         case Recovery(service=service):
             return (service,)
         case _:
@@ -188,6 +190,41 @@ WAITS: Final = "waits"
 
 SELF_TEST: Final = "self-test"
 """The step of tests of a channel, and the key of those that are under way."""
+
+
+HELD: Final = "held"
+"""Alerts that wait until what they depend on has been looked at."""
+
+
+def symptom_key(incident: str) -> str:
+    """Return the key of the symptoms that an incident has beside its own alerts."""
+    return f"symptom:{incident}"
+
+
+def awaited_key(check: str) -> str:
+    """Return the key of alerts that wait for an answer of a check."""
+    return f"awaits:{check}"
+
+
+def critical_key(check: str) -> str:
+    """Return the key of a check's alerts that are critical now."""
+    return f"critical:{check}"
+
+
+def merged_key(incident: str) -> str:
+    """Return the key of incidents that were merged into one."""
+    return f"into:{incident}"
+
+
+def _about_alert(alert: Alert) -> tuple[str, ...]:
+    keys = []
+    if alert.incident is not None:
+        keys.append(symptom_key(alert.incident) if alert.symptom_of else alert.incident)
+    if alert.state.active and alert.severity is Severity.CRITICAL:
+        keys.append(critical_key(alert.key.check))
+    if alert.held:
+        keys += (HELD, *map(awaited_key, alert.awaits))
+    return tuple(keys)
 
 
 def person_key(kind: Kind, to: str, *, collected: bool) -> str:

@@ -84,6 +84,7 @@ class App:
             vitals=self.vitals,
             wake_delivery=self._wake_delivery,
             look_again=self._look_again,
+            look_now=self._look_now,
             stand_by=self._stand_by,
         )
         self.delivery = Delivery(
@@ -177,6 +178,10 @@ class App:
     def _look_again(self, name: str) -> None:
         self.scheduler.look_again(name)
         self.crew.look_again(name)  # one of them has it
+
+    def _look_now(self, name: str) -> None:
+        self.scheduler.look_again(name, at_once=True)
+        self.crew.look_again(name, at_once=True)
 
     def _take_turn(self, turn: Check | Pulse, memory: Memory, done: Callable[[], None]) -> Cancellable | None:
         if isinstance(turn, Pulse):

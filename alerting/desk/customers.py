@@ -84,6 +84,17 @@ def heard_otherwise(before: Alert, after: Alert) -> bool:
     return other_kind or before.severity is not after.severity
 
 
+def hand_over(draft: Draft, source: Incident, target: Incident) -> Incident:
+    """Let what customers read of one incident go on under another; where both have words, each ends with its own."""
+    known = live(draft, source)
+    if known is None or live(draft, target) is not None:
+        return target
+    draft.put(replace(known, incident=target.id))
+    draft.put(replace(source, announcement=None))
+    draft.note(target.id, "announcement", f"{known.id} goes on here", data={"announcement": known.id})
+    return draft.put(replace(target, announcement=known.id))
+
+
 def live(draft: Draft, incident: Incident) -> Announcement | None:
     """Return the incident's announcement while there is more to say."""
     known = draft.get(Announcement, incident.announcement)

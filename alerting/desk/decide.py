@@ -11,14 +11,13 @@ from alerting import inputs
 from alerting.desk import (
     audit,
     heartbeat,
-    outages,
     passing,
     people,
     publishing,
     receipts,
     self_test,
-    settling,
     silences,
+    waiting,
     work,
 )
 from alerting.draft import Draft
@@ -35,8 +34,8 @@ class Decision:
 
 
 HANDLERS: Final[Mapping[type, Callable[[Draft, Any], str]]] = {
-    inputs.Judged: outages.judged,
-    inputs.Reloaded: settling.reloaded,
+    inputs.Judged: waiting.judged,
+    inputs.Reloaded: waiting.reloaded,
     inputs.Received: receipts.received,
     inputs.Interrupted: receipts.interrupted,
     inputs.Tick: passing.tick,

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from alerting.alert import Alert, AlertState, step
-from alerting.desk import alarm, customers, messages, paging, silences, work
-from alerting.desk.facts import active_alerts, service_title
+from alerting.desk import alarm, customers, messages, paging, silences, symptoms, work
+from alerting.desk.facts import active_alerts, felt, service_title
 from alerting.desk.grouping import Group, fits, group_of
 from alerting.desk.settling import settle
 from alerting.draft import Draft
@@ -93,7 +93,7 @@ def _changed(draft: Draft, check: CheckPlan, before: Alert, after: Alert) -> str
             f"{describe(after)}: {before.severity.value} → {after.severity.value}",
             data={"alert": after.id},
         )
-    if after.severity.rank > incident.severity.rank:
+    if after.severity.rank > incident.severity.rank and not after.symptom_of:
         _worsen(draft, silences.apply(draft, incident), after.severity, services=incident.services)
     elif customers.heard_otherwise(before, after) and not incident.quiet:
         customers.consider(draft, incident)  # what kind of trouble it is decides whether customers may hear
@@ -104,22 +104,35 @@ def _name(alert: Alert) -> str:
     return f"{alert.key.check} {alert.key.part}".strip()
 
 
-def fire(draft: Draft, check: CheckPlan, alert: Alert) -> str:
-    """Put a firing alert into an incident: one that is going on, one just over, or a new one."""
+def fire(
+    draft: Draft, check: CheckPlan, alert: Alert, *, waited: bool = False, heir_of: str | None = None
+) -> str:
+    """Put a firing alert into an incident: that of its cause, one that is going on, one just over, or a new one.
+
+    What depends on something is held before a new one, until that was looked at: empty then. `waited`: it was.
+    `heir_of` is the incident it was a symptom in, whose words to customers may be about nothing else any more.
+    """
+    cause = symptoms.cause_of(draft, check)
+    if cause is not None:
+        return symptoms.join(draft, *cause, alert)
     group = group_of(check)
     near = {one.id: one for key in group.near for one in draft.about(Incident, key) if fits(one, group)}
     known = sorted(near.values(), key=lambda incident: incident.opened_at, reverse=True)
     for incident in known:
         if incident.state.active:
             return _join(draft, incident, alert, group)
+    if not waited and (awaits := symptoms.unanswered(draft, check)):
+        symptoms.hold(draft, alert, awaits)
+        return ""
+    alert = replace(alert, symptom_of="", held_until=None, held_at=None, awaits=())
     for incident in known:
-        over = incident.resolved_at
+        over = incident.resolved_at if incident.merged_into is None else None
         if over is not None and draft.now - over < draft.plan.reopen_within:
             return _reopen(draft, incident, alert, group)
-    return _open(draft, check, alert, group)
+    return _open(draft, check, alert, group, heir_of)
 
 
-def _open(draft: Draft, check: CheckPlan, alert: Alert, group: Group) -> str:
+def _open(draft: Draft, check: CheckPlan, alert: Alert, group: Group, heir_of: str | None = None) -> str:
     number = draft.number("INC")
     alert = draft.put(replace(alert, incident=number))
     services = [draft.plan.services[name] for name in group.services if name in draft.plan.services]
@@ -154,6 +167,9 @@ def _open(draft: Draft, check: CheckPlan, alert: Alert, group: Group) -> str:
     incident = silences.apply(draft, incident)
     if incident.severity is not Severity.INFO:
         incident = work.open_for(draft, incident)
+    former = draft.get(Incident, heir_of)
+    if former is not None and next(felt(draft, former), None) is None:
+        incident = customers.hand_over(draft, former, incident)
     if not incident.quiet:
         alarm.start(draft, incident)
     return number
@@ -164,7 +180,9 @@ def _first(services: Iterable[ServicePlan], name: str) -> str | None:
 
 
 def _join(draft: Draft, incident: Incident, alert: Alert, group: Group) -> str:
-    alert = draft.put(replace(alert, incident=incident.id))
+    alert = draft.put(
+        replace(alert, incident=incident.id, symptom_of="", held_until=None, held_at=None, awaits=())
+    )
     services = tuple(sorted({*incident.services, *group.services}))
     draft.note(incident.id, "joined", describe(alert), data={"alert": alert.id})
     named, since = incident.naming(alert.id), min(incident.since, alert.since)

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from alerting.alert import Alert, AlertState
 from alerting.desk import customers, messages, next_channel, paging, work
-from alerting.desk.facts import active_alerts, live_alerts
+from alerting.desk.facts import active_alerts, live_alerts, live_symptoms
 from alerting.draft import Draft
 from alerting.incidents.incident import EndReason, Incident, IncidentState
 from alerting.inputs import Reloaded
@@ -22,8 +22,13 @@ def settle(draft: Draft, incident: Incident, *, fired: bool = True) -> None:
     """Bring an incident into the state its alerts are in. `fired` False: none of them has begun to fire."""
     if not incident.state.active:
         return
+    incident = _clocked(draft, incident)
     if next(live_alerts(draft, incident), None) is None:
-        end(draft, incident, EndReason.RECOVERED)
+        if next(live_symptoms(draft, incident), None) is None:
+            end(draft, incident, EndReason.RECOVERED)
+        else:
+            customers.eased(draft, incident)
+            _recover(draft, incident)
         return
     if not any(alert.severity is incident.severity for alert in live_alerts(draft, incident)):
         incident = _ease(draft, incident, active_alerts(draft, incident)[0].severity)
@@ -36,12 +41,30 @@ def settle(draft: Draft, incident: Incident, *, fired: bool = True) -> None:
         )
         draft.note(incident.id, "relapsed", describe(active_alerts(draft, incident)[0]))
         paging.resume(draft, back)
-    elif not firing and incident.state is IncidentState.OPEN:
+    elif not firing:
+        _recover(draft, incident)
+
+
+def _recover(draft: Draft, incident: Incident) -> None:
+    """Nothing of its own is bad now: hold the escalation."""
+    if incident.state is IncidentState.OPEN:
         draft.put(
             replace(incident, state=IncidentState.RECOVERING, recovering_at=draft.now, changed_at=draft.now)
         )
-        draft.note(incident.id, "recovering", "nothing is bad now")
+        symptoms = next(live_symptoms(draft, incident), None) is not None
+        words = "it is good now, what depends on it is not yet" if symptoms else "nothing is bad now"
+        draft.note(incident.id, "recovering", words)
         paging.pause(draft, incident)
+
+
+def _clocked(draft: Draft, incident: Incident) -> Incident:
+    """Remember since when an incident that has symptoms is no cause any more: nothing critical of its own is left."""
+    if not incident.symptoms:
+        return incident
+    grave = any(alert.severity is Severity.CRITICAL for alert in live_alerts(draft, incident))
+    if grave is (incident.cleared_at is None):
+        return incident
+    return draft.put(replace(incident, cleared_at=None if grave else draft.now))
 
 
 def _ease(draft: Draft, incident: Incident, severity: Severity) -> Incident:
@@ -81,8 +104,11 @@ def end(
     )
     paging.stop(draft, incident)
     messages.cancel(draft, incident.id, (Kind.PAGE, Kind.REMINDER, Kind.TICKET), Reason.OVER)
-    messages.tell_it_is_over(draft, incident)
-    work.resolve_for(draft, incident)
+    if reason is EndReason.MERGED:
+        work.merged(draft, incident)
+    else:
+        messages.tell_it_is_over(draft, incident)
+        work.resolve_for(draft, incident)
     if reason is EndReason.RECOVERED:
         customers.recovered(draft, incident)
     else:

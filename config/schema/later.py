@@ -11,7 +11,6 @@ from config.schema.words import Labels, Moment, Names, Refused, Term, Text, Zone
 
 NOT_ACTED_ON: Final[tuple[tuple[str, ...], ...]] = (
     ("canaries",),
-    ("services", "*", "depends_on"),
     ("people", "*", "skills"),
     ("tickets", "mirror"),
     ("silences",),

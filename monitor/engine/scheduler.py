@@ -149,14 +149,14 @@ class Scheduler(Generic[T]):
         heapq.heapify(self._heap)
         self._arm()
 
-    def look_again(self, name: str) -> None:
-        """Run a check again after its `retry_every`, where that is sooner than its turn."""
+    def look_again(self, name: str, *, at_once: bool = False) -> None:
+        """Run a check again after its `retry_every`, or `at_once`, where that is sooner than its turn."""
         job = self._jobs.get(name)
         if job is None:
             return
-        after = min(job.turn.retry_every, job.turn.every)
+        after = 0.0 if at_once else min(job.turn.retry_every, job.turn.every)
         if job.busy:
-            job.again_after = after
+            job.again_after = after if job.again_after is None else min(after, job.again_after)
         else:
             self._bring_forward(job, self._loop.time() + after)
 

@@ -83,7 +83,7 @@ class Crew:
         self._absent = absent
         self._seats = tuple(Seat(number, self._loop.time()) for number in range(count))
         self._numbers = itertools.count()
-        self._again: dict[Seat, list[str]] = {}
+        self._again: dict[Seat, dict[str, bool]] = {}
         self._manned = asyncio.Event()
         self._looked = self._loop.time()
 
@@ -104,13 +104,14 @@ class Crew:
         for seat, share in shares.items():
             seat.watch(share, self._numbers, self._loop.time())
 
-    def look_again(self, name: str) -> None:
-        """Have a check run again soon."""
+    def look_again(self, name: str, *, at_once: bool = False) -> None:
+        """Have a check run again soon, or at once."""
         if not self._seats or name not in (seat := self._seat(name)).posts:
             return
         if not self._again:
             self._loop.call_soon(self._ask_again)
-        self._again.setdefault(seat, []).append(name)
+        wishes = self._again.setdefault(seat, {})
+        wishes[name] = at_once or wishes.get(name, False)
 
     async def manned(self, within: float) -> None:
         """Return once every worker has taken its seat, or when `within` seconds have passed."""
@@ -246,8 +247,8 @@ class Crew:
             self._manned.set()
 
     def _ask_again(self) -> None:
-        for seat, names in self._again.items():
-            seat.look_again(names)
+        for seat, wishes in self._again.items():
+            seat.look_again(wishes)
         self._again = {}
 
     def _called(self, seat: Seat) -> str:

@@ -131,6 +131,8 @@ class Worker(logging.Handler):
         if isinstance(given, Again):
             for name in given.names:
                 self._scheduler.look_again(name)
+            for name in given.at_once:
+                self._scheduler.look_again(name, at_once=True)
             return
         for name in given.gone:
             self._orders.pop(name, None)
