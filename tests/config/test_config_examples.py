@@ -144,7 +144,7 @@ def test_the_example_of_the_whole_contract_means_what_it_says(tmp_path: Path) ->
     assert plan.terms[TicketClass.GENERAL].remind == timedelta(hours=3)
     assert plan.people["han"].skills == ("database",)
     assert [text for text in loaded.warnings if "not acted on" not in text] == []
-    assert len(loaded.warnings) == 4
+    assert len(loaded.warnings) == 3
     assert (plan.bundle, plan.heartbeat) == (timedelta(minutes=1), timedelta(minutes=1))
     assert loaded.channels["heartbeat"].notifier == Heartbeat(url="https://hc.example/ping/1")
 

@@ -8,59 +8,15 @@ from datetime import timedelta
 import pytest
 
 from alerting.alert import Alert
-from alerting.announcements.announcement import Announcement, AnnouncementState
-from alerting.incidents.incident import EndReason, Incident, IncidentState
+from alerting.announcements.announcement import Announcement
+from alerting.incidents.incident import EndReason, Incident
 from alerting.inputs import Resolve
 from alerting.notification import Kind
-from alerting.plan import Plan
 from alerting.severity import Severity
 from alerting.tickets.ticket import TicketState
-from lab.desk_plans import APPROVE, BY_CHECK, above, check, level, person, plan, service, step
+from lab.desk_dependencies import dies, numbers, shop, ten_seconds, words
+from lab.desk_plans import APPROVE, BY_CHECK, check, person, plan, service, step
 from lab.desk_world import DOWN, World
-
-
-def shop(**fields: object) -> Plan:
-    """Return a shop that cannot work without its database; customers see the shop only."""
-    return plan(
-        check("web"),
-        check("db", level("lag", warning=above(0.5), critical=above(0.9))),
-        services=[
-            service("shop", "web", depends_on=("database",)),
-            service("database", "db", public=False),
-        ],
-        **fields,  # type: ignore[arg-type]
-    )
-
-
-def free(given: Plan) -> Plan:
-    """Return the plan without the dependency."""
-    services = {name: replace(one, depends_on=()) for name, one in given.services.items()}
-    return replace(given, services=services)
-
-
-def ten_seconds(world: World) -> None:
-    """Let the time pass for which it waits, until li is paged."""
-    world.pass_(seconds=11)
-    world.expects_page("li")
-
-
-def words(world: World) -> None:
-    """Take what customers and colleagues hear: not what the story is about."""
-    world.inbox = [one for one in world.inbox if one.row.kind is not Kind.ANNOUNCEMENT]
-
-
-def dies(world: World, *names: str) -> None:
-    """Let checks fail three times, side by side, in that order."""
-    for turn in range(3):
-        if turn:
-            world.pass_(seconds=5)
-        for name in names:
-            world.sample(name, DOWN)
-    world.deliver()
-
-
-def numbers(world: World) -> list[str]:
-    return [one.id for one in world.all(Incident) if one.state.active]
 
 
 def test_a_database_dies_under_two_hundred_dependants_one_incident_one_page():
@@ -268,133 +224,6 @@ def test_a_cause_that_a_person_has_ended_is_the_cause_of_nothing_more():
     world.ignore_messages()
     world.fails("web")
     world.expects_page("li", says="Shop")
-
-
-@pytest.mark.parametrize("restart", [False, True])
-def test_a_symptom_that_outlives_its_cause_by_two_minutes_pages(restart):
-    world = World(shop())
-    dies(world, "db", "web")
-    world.ignore_messages()
-    world.works("db")
-    if restart:
-        world.restart(down_seconds=5)
-    world.pass_(seconds=100)
-    words(world)
-    world.nothing_more()
-    assert world.incident.state is IncidentState.RECOVERING
-    world.pass_(seconds=25)
-    words(world)
-    world.expects_page("li", says="Shop")
-    world.expects(Kind.RECOVERY, "li", says="Database")
-    assert world.find(Incident, "INC-2").cause.check == "web"
-    assert world.incident.reason is EndReason.RECOVERED
-    assert "freed" in world.events()
-    assert [(one.id, one.incident) for one in world.all(Announcement)] == [("A-1", "INC-2")]
-    assert world.announcement.state is AnnouncementState.INVESTIGATING
-
-
-def test_a_symptom_that_is_good_within_two_minutes_of_its_cause_pages_nobody():
-    world = World(shop())
-    dies(world, "db", "web")
-    world.ignore_messages()
-    world.works("db")
-    world.pass_(seconds=90)
-    world.works("web")
-    words(world)
-    world.expects(Kind.RECOVERY, "li")
-    world.nothing_more()
-    world.pass_(minutes=5)
-    words(world)
-    world.nothing_more()
-    assert world.incident.reason is EndReason.RECOVERED
-
-
-def test_a_cause_that_eases_to_a_warning_frees_its_symptoms_after_two_minutes():
-    world = World(shop())
-    world.sample("db", lag=0.95)
-    world.deliver()
-    world.expects_page("li")
-    world.fails("web")
-    world.sample("db", lag=0.6)
-    world.deliver()
-    words(world)
-    world.nothing_more()
-    world.pass_(seconds=121)
-    words(world)
-    world.expects_page("li", says="Shop")
-    assert numbers(world) == ["INC-1", "INC-2"]
-
-
-def test_a_cause_that_comes_back_within_two_minutes_keeps_its_symptoms():
-    world = World(shop())
-    dies(world, "db", "web")
-    world.ignore_messages()
-    world.works("db")
-    world.pass_(seconds=60)
-    world.fails("db")
-    world.pass_(minutes=3)
-    words(world)
-    assert numbers(world) == ["INC-1"]
-    assert world.incident.state is IncidentState.OPEN
-
-
-def test_a_plan_without_the_dependency_frees_the_symptoms():
-    world = World(shop())
-    dies(world, "db", "web")
-    world.ignore_messages()
-    world.reload(free(world.plan))
-    words(world)
-    world.expects_page("li", says="Shop")
-    world.nothing_more()
-    assert numbers(world) == ["INC-1", "INC-2"]
-
-
-def test_a_plan_without_the_cause_frees_the_symptoms():
-    world = World(shop())
-    dies(world, "db", "web")
-    world.ignore_messages()
-    world.reload(plan(check("web"), services=[service("shop", "web")]))
-    words(world)
-    world.expects_page("li", says="Shop")
-    assert world.incident.reason is EndReason.UNMONITORED
-
-
-def test_a_symptom_under_a_cause_a_person_has_ended_is_an_outage_of_its_own_after_two_minutes():
-    world = World(shop())
-    dies(world, "db", "web")
-    world.submit(Resolve(incident="INC-1", by="li"))
-    world.deliver()
-    world.ignore_messages()
-    world.pass_(seconds=121)
-    words(world)
-    world.expects_page("li", says="Shop")
-
-
-def test_the_cause_of_a_chain_is_found_at_its_end():
-    world = World(
-        plan(
-            check("web"),
-            check("api"),
-            check("db"),
-            services=[
-                service("shop", "web", depends_on=("api",)),
-                service("api", "api", depends_on=("database",)),
-                service("database", "db"),
-            ],
-        )
-    )
-    dies(world, "web", "api", "db")
-    world.expects_page("li", says="Database")
-    words(world)
-    world.nothing_more()
-    assert set(world.incident.symptoms) == {"web/down", "api/down"}
-    world.works("db")
-    world.pass_(seconds=121)
-    words(world)
-    world.expects_page("li", says="Api")
-    world.expects(Kind.RECOVERY, "li")
-    world.nothing_more()
-    assert world.find(Alert, "web/down").symptom_of == "api"
 
 
 def test_a_check_that_never_worked_is_not_waited_for():
