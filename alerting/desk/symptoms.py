@@ -6,6 +6,7 @@ or muted from the start, mutes nobody. Customers hear of symptoms under the caus
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from alerting.alert import Alert, AlertState
@@ -23,11 +24,16 @@ from alerting.wording.staff import describe
 def cause_of(draft: Draft, check: CheckPlan) -> tuple[Incident, str] | None:
     """Return the incident that explains what fires on a check now, and the check that is the cause."""
     for name in draft.plan.dependencies.upstream.get(check.name, ()):
-        for alert in draft.about(Alert, critical_key(name), _is_critical):
+        for alert in in_order(draft.about(Alert, critical_key(name), _is_critical)):
             incident = draft.get(Incident, alert.incident)
             if incident is not None and _mutes(draft, incident):
                 return incident, name
     return None
+
+
+def in_order(alerts: Iterable[Alert]) -> list[Alert]:
+    """Return alerts by their ids: an order that outlives a restart."""
+    return sorted(alerts, key=lambda alert: alert.id)
 
 
 def _is_critical(alert: Alert) -> bool:
@@ -99,11 +105,11 @@ def gather(draft: Draft, incident: Incident) -> Incident:
         if not services:
             continue
         near = {one.id: one for service in services for one in draft.about(Incident, f"has:{service}")}
-        for other in near.values():
+        for other in sorted(near.values(), key=lambda one: (one.opened_at, one.id)):
             if other.id != incident.id and other.state.active and _explained(draft, other, name):
                 into = draft.get(Incident, incident.id) or incident
                 merge(draft, other, into, {alert.id: name for alert in live_alerts(draft, other)})
-        for alert in list(draft.about(Alert, HELD, lambda alert: alert.held)):
+        for alert in in_order(draft.about(Alert, HELD, lambda alert: alert.held)):
             if below.stands_on(alert.key.check, name):
                 join(draft, draft.get(Incident, incident.id) or incident, name, alert, speak=False)
     return draft.get(Incident, incident.id) or incident
@@ -153,7 +159,7 @@ def to_free(draft: Draft, incident: Incident) -> list[Alert]:
     since = incident.cleared_at if incident.state.active else incident.resolved_at
     if since is None or draft.now - since < draft.plan.outlives:
         return []
-    return [alert for alert in live_symptoms(draft, incident) if alert.state is AlertState.FIRING]
+    return in_order(alert for alert in live_symptoms(draft, incident) if alert.state is AlertState.FIRING)
 
 
 def free(draft: Draft, alert: Alert, why: str) -> Alert:

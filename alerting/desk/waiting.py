@@ -22,7 +22,7 @@ def judged(draft: Draft, given: Judged) -> str:
 
 def _answered(draft: Draft, given: Judged) -> None:
     """What it depends on works, looked at after it had failed: an alert that waits for nothing else is a cause."""
-    for alert in list(draft.about(Alert, awaited_key(given.check))):
+    for alert in symptoms.in_order(draft.about(Alert, awaited_key(given.check))):
         if not alert.held or alert.held_at is None or given.at < alert.held_at:
             continue
         left = tuple(name for name in alert.awaits if name != given.check)
@@ -33,7 +33,7 @@ def _answered(draft: Draft, given: Judged) -> None:
 
 def expire(draft: Draft) -> None:
     """Let go what has waited for as long as it may, or for nothing any more."""
-    for alert in list(draft.about(Alert, HELD, lambda alert: alert.held)):
+    for alert in symptoms.in_order(draft.about(Alert, HELD, lambda alert: alert.held)):
         if not alert.awaits or _is_up(draft, alert):
             _release(draft, alert)
 
@@ -65,13 +65,13 @@ def reloaded(draft: Draft, given: Reloaded) -> str:
     """Take up a new plan, and free symptoms of what they do not depend on any more."""
     about = settling.reloaded(draft, given)
     for incident in list(draft.all(Incident, lambda one: bool(one.symptoms))):
-        gone = [
+        gone = symptoms.in_order(
             alert
             for alert in draft.about(Alert, symptom_key(incident.id))
             if alert.state is AlertState.FIRING
             and alert.incident == incident.id
             and not draft.plan.dependencies.stands_on(alert.key.check, alert.symptom_of)
-        ]
+        )
         _free(draft, incident, gone, "depends on its cause no more")
     return about
 

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 from alerting.plan import CheckPlan, GroupBy, ServicePlan
 from alerting.severity import Severity
-from lab import model_mail, model_mutes, model_paging, model_tickets
+from lab import model_depends, model_mail, model_mutes, model_paging, model_tickets
 from lab.model_alarms import worst
 from lab.model_records import Alarm, Book, Outage
 
 
-def fires(book: Book, check: CheckPlan, alarm: Alarm) -> None:
-    """Put an alarm that has begun to fire into an incident: one going on, one just over, or a new one."""
+def fires(book: Book, check: CheckPlan, alarm: Alarm, *, waited: bool = False) -> None:
+    """Put an alarm that has begun to fire into an incident: its cause's, one going on, one just over, or a new one."""
+    explained = model_depends.cause(book, check)
+    if explained is not None:
+        model_depends.suffers(book, *explained, alarm)
+        return
     group, services = _group(check)
     near = [one for one in book.outages.values() if _same(one, group, services)]
     near.sort(key=lambda one: one.opened, reverse=True)
     for outage in near:
         if outage.active:
+            alarm.symptom_of, alarm.held_at, alarm.held_until = "", None, None
             _joins(book, outage, alarm, services)
             return
+    if not waited and model_depends.waits(book, check, alarm):
+        return
+    alarm.symptom_of, alarm.held_at, alarm.held_until = "", None, None
     for outage in near:
+        if outage.into is not None:
+            continue
         if outage.resolved is not None and book.now - outage.resolved < book.plan.reopen_within:
             _comes_back(book, outage, alarm, services)
             return
@@ -69,6 +79,7 @@ def _first(names: list[str | None]) -> str | None:
 
 def alert(book: Book, outage: Outage, *, worse: bool = False) -> None:
     """Tell whoever has to hear: a critical incident pages, a milder one waits on somebody's desk."""
+    model_depends.gather(book, outage)
     if outage.severity is Severity.CRITICAL:
         model_paging.start(book, outage, hurry=worse)
     else:
@@ -124,13 +135,15 @@ def _comes_back(book: Book, outage: Outage, alarm: Alarm, services: tuple[str, .
 
 def goes_on(book: Book, check: CheckPlan, alarm: Alarm, before: Severity) -> None:
     """An alarm of an incident fires on, maybe more or less severely than before."""
+    if alarm.held_until is not None:
+        return
     outage = book.outages.get(alarm.incident or "")
     worse = alarm.severity.rank > before.rank
     if outage is None or not outage.active:
         if worse:  # a person ended it, but not this
             fires(book, check, alarm)
         return
-    if alarm.severity.rank > outage.severity.rank:
+    if alarm.severity.rank > outage.severity.rank and not alarm.symptom_of:
         book.touch(outage)
         outage.quiet = model_mutes.covers(book, outage)
         worsen(book, outage, alarm.severity)
@@ -141,9 +154,14 @@ def settle(book: Book, outage: Outage) -> None:
     if not outage.active:
         return
     book.touch(outage)
+    model_depends.clock(book, outage)
     alarms = book.alarms_of(outage)
     if not alarms:
-        end(book, outage, "recovered")
+        if not book.symptoms_of(outage):
+            end(book, outage, "recovered")
+        elif outage.state == "open":
+            outage.state = "recovering"
+            model_paging.hold(book, outage)
         return
     top = worst([one.severity for one in alarms])
     if top.rank < outage.severity.rank:
@@ -165,6 +183,9 @@ def end(book: Book, outage: Outage, reason: str) -> None:
     outage.state, outage.resolved, outage.reason = "resolved", book.now, reason
     model_paging.stop(outage)
     model_mail.call_off(book, outage, "page", "reminder", "ticket")
+    if reason == "merged":
+        model_tickets.merged(book, outage)
+        return
     model_mail.tell_the_end(book, outage)
     model_tickets.resolve_for(book, outage)
 
@@ -173,6 +194,8 @@ def close(book: Book) -> None:
     """Close what can no longer come back under its number."""
     for outage in list(book.outages.values()):
         over = outage.resolved
+        if model_depends.goes_on_as(book, outage) is not outage:
+            continue
         if outage.state == "resolved" and over is not None and book.now - over >= book.plan.reopen_within:
             outage.state = "closed"
             book.touch(outage)

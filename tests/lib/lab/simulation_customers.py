@@ -70,6 +70,9 @@ class Customers:
                     record.id, record.incident, book.now, _channels(book.plan, Audience.INTERNAL)
                 )
         for record in changes.records if changes else ():
+            if isinstance(record, Announcement):
+                self.stories[record.id].incident = record.incident  # it may go on under another
+        for record in changes.records if changes else ():
             if isinstance(record, Notification) and record.kind is Kind.ANNOUNCEMENT and record.announcement:
                 self._queued(given, record, self.stories[record.announcement], book)
         for record in changes.records if changes else ():
