@@ -25,7 +25,7 @@ from alerting.plan import Audience, ServicePlan
 from alerting.severity import Impact
 from alerting.state import Recovery
 
-LAST_WORDS: Final = {EndReason.FALSE_ALARM: "false_alarm"}
+LAST_WORDS: Final = {EndReason.FALSE_ALARM: "false_alarm", EndReason.MERGED: "merged"}
 """What customers read where an outage did not simply recover; else that the notice is closed."""
 
 

@@ -17,6 +17,7 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "title_over": "{services}: resolved",
         "title_false_alarm": "{services}: false alarm",
         "title_closed": "{services}: notice closed",
+        "title_merged": "{services}: still affected, as part of a wider disruption",
         "down": "{services}: unavailable since {began}. We are working on it.",
         "degraded": "{services}: slow or partly unavailable since {began}. We are working on it.",
         "identified": "{services}: we have found the cause and are working on it.",
@@ -31,6 +32,8 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "false_alarm": "{services}: the disruption we announced, since {began}, was a false alarm. "
         "We are sorry for the confusion.",
         "closed": "{services}: this notice is closed. If something still does not work for you, please tell us.",
+        "merged": "{services}: this is part of a wider disruption. We are working on it, and tell you more "
+        "in the notice about that.",
         "internal": "For colleagues: customers may report trouble with {services}. "
         "Please tell them that we know and are working on it.",
         "internal_eta": "You may tell them that we expect it to be back by {eta}.",
@@ -41,6 +44,7 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "title_over": "{services}：已恢复",
         "title_false_alarm": "{services}：误报说明",
         "title_closed": "{services}：通知已关闭",
+        "title_merged": "{services}：仍受影响，属于更大范围的故障",
         "down": "{services}：自 {began} 起无法使用，我们正在全力处理。",
         "degraded": "{services}：自 {began} 起响应缓慢或部分功能不可用，我们正在全力处理。",
         "identified": "{services}：已找到故障原因，正在处理。",
@@ -54,6 +58,7 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "给您带来不便，我们深表歉意。",
         "false_alarm": "{services}：经核实，关于 {began} 起异常的通知为误报，非常抱歉。",
         "closed": "{services}：本次通知已关闭。如果您仍遇到问题，请告诉我们。",
+        "merged": "{services}：本次故障属于更大范围的故障，我们正在全力处理，后续进展请见该故障的通知。",
         "internal": "内部提示：客户可能反映{services}异常，请告知我们已知悉并正在处理。",
         "internal_eta": "可以转告：预计 {eta} 前恢复。",
     },
@@ -70,6 +75,7 @@ SENTENCES: Final = (
     "resolved",
     "false_alarm",
     "closed",
+    "merged",
     "internal",
 )
 _GOES_ON: Final = ("down", "degraded", "identified", "relapsed", "longer")

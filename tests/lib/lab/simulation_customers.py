@@ -71,7 +71,7 @@ class Customers:
                 )
         for record in changes.records if changes else ():
             if isinstance(record, Announcement):
-                self.stories[record.id].incident = record.incident  # it may go on under another
+                self._moved(self.stories[record.id], record.incident, book)
         for record in changes.records if changes else ():
             if isinstance(record, Notification) and record.kind is Kind.ANNOUNCEMENT and record.announcement:
                 self._queued(given, record, self.stories[record.announcement], book)
@@ -100,6 +100,14 @@ class Customers:
             story.over = words[key] == "resolved"
             story.ends = set(story.rows) if story.over else set()
             story.begun.clear()
+
+    def _moved(self, story: Story, incident: str, book: Book) -> None:
+        """What is said of one incident may go on under another: what customers have felt of it goes with it."""
+        if story.incident != incident:
+            since = book.eased.get(story.incident)
+            if since is not None and not book.felt.get(incident):
+                book.eased.setdefault(incident, since)
+            story.incident = incident
 
     # --- by whose leave, and when
 
@@ -160,6 +168,9 @@ class Customers:
             return
         if book.felt.get(story.incident):
             raise Divergence(f"{row.id} calls {story.incident} over while customers feel it")
+        told_of = book.outages.get(story.incident)
+        if told_of is not None and told_of.into is not None:
+            return  # what it was merged into has words of its own, and this says so
         since = book.eased.get(story.incident)
         if since is None or book.now - since < book.plan.hold_recovery:
             raise Divergence(f"{row.id} calls {story.incident} over before recovery has held")
