@@ -96,6 +96,14 @@ class ChannelPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Flapping:
+    """So many changes between bad and good `within` that time are flapping, until none came for as long."""
+
+    changes: int = 5
+    within: timedelta = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """The configuration as deciding sees it."""
 
@@ -122,6 +130,7 @@ class Plan:
     acknowledged_for: timedelta = timedelta(minutes=30)
     grace: timedelta = timedelta(minutes=10)
     """Between the reminder that an acknowledgement ran out and the escalation going on."""
+    flapping: Flapping = field(default_factory=Flapping)
     await_upstream: timedelta = timedelta(seconds=10)
     """How long an alert is held, at most, until what it depends on has been looked at: a retry window."""
     outlives: timedelta = timedelta(minutes=2)

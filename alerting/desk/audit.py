@@ -112,6 +112,11 @@ def _of_its_alerts(draft: Draft, incident: Incident) -> Iterator[tuple[Hole, str
     if next(live_alerts(draft, incident), None) is None:
         since = incident.cleared_at
         waits = since is not None and draft.now - since <= draft.plan.outlives + LATE
+        if (
+            incident.flapping is not None
+            and draft.now - max(incident.turns) <= draft.plan.flapping.within + LATE
+        ):
+            return  # until it has been good for long enough
         if waits and next(live_symptoms(draft, incident), None) is not None:
             return  # until they are good as well, or outages of their own
         yield Hole.NO_ALERT, "goes on although none of its alerts does"

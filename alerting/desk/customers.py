@@ -31,6 +31,8 @@ LAST_WORDS: Final = {EndReason.FALSE_ALARM: "false_alarm", EndReason.MERGED: "me
 
 def consider(draft: Draft, incident: Incident) -> Incident:
     """Prepare an announcement where customers are affected, or take up the one that is there."""
+    if incident.flapping is not None:
+        return incident  # they hear once that it comes and goes, and what comes of it
     alerts = sorted(grave(draft, incident), key=lambda alert: alert.id)
     hit = {service.id: service for alert in alerts for service in public_services(draft, alert)}
     services = [hit[name] for name in sorted(hit)]  # what else has joined is none of customers' business
@@ -236,7 +238,11 @@ def _retimed(draft: Draft, announcement: Announcement, policy: AnnouncePolicy, *
 
 def eased(draft: Draft, incident: Incident) -> None:
     """Where nothing is left that customers feel they hear so, whatever else still is the staff's trouble."""
-    if live(draft, incident) is not None and next(felt(draft, incident), None) is None:
+    if (
+        incident.flapping is None
+        and live(draft, incident) is not None
+        and next(felt(draft, incident), None) is None
+    ):
         recovered(draft, incident)
 
 

@@ -136,7 +136,9 @@ def may_know(row: Notification) -> bool:
     return row.state in _TOLD or row.repeated
 
 
-def tell_it_is_over(draft: Draft, incident: Incident, *, only: Notification | None = None) -> None:
+def tell_it_is_over(
+    draft: Draft, incident: Incident, *, only: Notification | None = None, anew: bool = False
+) -> None:
     """Send the recovery notice to each person who knows of the outage, on the channel that told them first of all.
 
     Once per opening. A notice that a relapse called off told nobody: its reader is still owed one. What came first is
@@ -148,6 +150,8 @@ def tell_it_is_over(draft: Draft, incident: Incident, *, only: Notification | No
         row for row in rows if row.kind is Kind.RECOVERY and row.state is not NotificationState.CANCELLED
     )
     heard = {(row.to, row.channel): row.place for row in sorted(notices, key=lambda row: row.place)}
+    if anew:
+        heard = {}
     for row in [only] if only is not None else rows:
         person, channel = row.to, row.channel
         if row.kind not in _NEWS or not may_know(row) or person is None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from alerting.alert import Alert, AlertState, step
-from alerting.desk import alarm, customers, messages, paging, silences, symptoms, work
+from alerting.desk import alarm, customers, messages, paging, silences, symptoms, turning, work
 from alerting.desk.facts import active_alerts, felt, service_title
 from alerting.desk.grouping import Group, fits, group_of
 from alerting.desk.settling import settle
@@ -153,6 +153,7 @@ def _open(draft: Draft, check: CheckPlan, alert: Alert, group: Group, heir_of: s
             changed_at=draft.now,
             services=group.services,
             alerts=(alert.id,),
+            turns=(draft.now,),
             host=group.host,
             owner=_first(services, "owner") or check.owner,
             policy=_first(services, "escalation") or check.escalation,
@@ -210,8 +211,11 @@ def _join(draft: Draft, incident: Incident, alert: Alert, group: Group) -> str:
 
 
 def _worsen(draft: Draft, incident: Incident, severity: Severity, *, services: tuple[str, ...]) -> None:
-    """More severe, or more customers: void the acknowledgement and page from step one."""
-    voided = incident.acknowledgement is not None
+    """More severe, or more customers: void the acknowledgement and page from step one.
+
+    Flapping between two severities is flapping; to be worse than anybody was told is none.
+    """
+    voided, changed = incident.acknowledgement is not None, severity is not incident.severity
     incident = draft.put(
         replace(incident, severity=severity, services=services, acknowledgement=None, changed_at=draft.now)
     )
@@ -220,6 +224,10 @@ def _worsen(draft: Draft, incident: Incident, severity: Severity, *, services: t
         "worse",
         f"now {severity.value}" + (", the acknowledgement no longer holds" if voided else ""),
     )
+    if changed:
+        incident = turning.turned(draft, incident)
+    if incident.flapping is not None and not turning.known_of(draft, incident):
+        incident = turning.calmed(draft, incident)
     incident = work.take_up(draft, incident)
     if not incident.quiet:
         alarm.start(draft, incident, worse=voided)
@@ -251,5 +259,8 @@ def _reopen(draft: Draft, incident: Incident, alert: Alert, group: Group) -> str
     incident = silences.apply(draft, incident)
     incident = work.take_up(draft, incident)
     if not incident.quiet:
+        customers.consider(draft, incident)
+    incident = turning.turned(draft, draft.get(Incident, incident.id) or incident)
+    if not incident.quiet and incident.flapping is None:
         alarm.start(draft, incident)
     return incident.id

@@ -115,8 +115,10 @@ def run(draft: Draft, incident: Incident, *, worse: bool = False) -> None:
 
 
 def wanted(incident: Incident) -> bool:
-    """True while steps may be taken: open, not acknowledged, not muted."""
-    return incident.state is IncidentState.OPEN and incident.acknowledgement is None and not incident.quiet
+    """True while steps may be taken: open, not acknowledged, not muted, and known to stay as it is."""
+    if incident.acknowledgement is not None or incident.flapping is not None:
+        return False
+    return incident.state is IncidentState.OPEN and not incident.quiet
 
 
 def take_next(draft: Draft, incident: Incident) -> bool:

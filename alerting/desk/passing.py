@@ -11,6 +11,7 @@ from alerting.desk import (
     acknowledgement,
     bundling,
     clocks,
+    flapping,
     next_channel,
     paging,
     publishing,
@@ -31,10 +32,11 @@ BUSY: Final[tuple[type[Record], ...]] = (Incident, Ticket, Announcement, Silence
 
 
 def tick(draft: Draft, _given: Tick) -> str:
-    """Do what is due by `now`, in this order: silences, what waits for its cause, acknowledgements, steps, what
-    waits for others, channels that hang, tickets, customers, closing.
+    """Do what is due by `now`, in this order: silences, what flaps, what waits for its cause, acknowledgements, steps,
+    what waits for others, channels that hang, tickets, customers, closing.
     """
     silences.refresh(draft)
+    flapping.pass_time(draft)
     waiting.expire(draft)
     waiting.outlived(draft)
     acknowledgement.lapse(draft)

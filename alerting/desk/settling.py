@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from alerting.alert import Alert, AlertState
-from alerting.desk import customers, messages, next_channel, paging, work
+from alerting.desk import customers, messages, next_channel, paging, turning, work
 from alerting.desk.facts import active_alerts, live_alerts, live_symptoms
 from alerting.draft import Draft
 from alerting.incidents.incident import EndReason, Incident, IncidentState
@@ -24,7 +24,9 @@ def settle(draft: Draft, incident: Incident, *, fired: bool = True) -> None:
         return
     incident = _clocked(draft, incident)
     if next(live_alerts(draft, incident), None) is None:
-        if next(live_symptoms(draft, incident), None) is None:
+        if incident.state is IncidentState.OPEN:
+            incident = turning.turned(draft, incident)
+        if incident.flapping is None and next(live_symptoms(draft, incident), None) is None:
             end(draft, incident, EndReason.RECOVERED)
         else:
             customers.eased(draft, incident)
@@ -40,9 +42,10 @@ def settle(draft: Draft, incident: Incident, *, fired: bool = True) -> None:
             replace(incident, state=IncidentState.OPEN, recovering_at=None, changed_at=draft.now)
         )
         draft.note(incident.id, "relapsed", describe(active_alerts(draft, incident)[0]))
-        paging.resume(draft, back)
-    elif not firing:
-        _recover(draft, incident)
+        if turning.turned(draft, back).flapping is None:
+            paging.resume(draft, back)
+    elif not firing and incident.state is IncidentState.OPEN:
+        _recover(draft, turning.turned(draft, incident))
 
 
 def _recover(draft: Draft, incident: Incident) -> None:
@@ -74,15 +77,25 @@ def _ease(draft: Draft, incident: Incident, severity: Severity) -> Incident:
     """
     draft.note(incident.id, "better", f"now {severity.value}")
     incident = draft.put(replace(incident, severity=severity, changed_at=draft.now))
+    incident = turning.turned(draft, incident)
     paging.stop(draft, incident)
     messages.cancel(draft, incident.id, (Kind.PAGE,), Reason.OVER, asked_for=False)
     return incident
 
 
 def end(
-    draft: Draft, incident: Incident, reason: EndReason, *, by: str = "nightbell", note: str = ""
+    draft: Draft,
+    incident: Incident,
+    reason: EndReason,
+    *,
+    by: str = "nightbell",
+    note: str = "",
+    anew: bool = False,
 ) -> None:
-    """End an incident: stop paging, tell everybody who was told, resolve its ticket, ease the customers."""
+    """End an incident: stop paging, tell everybody who was told, resolve its ticket, ease the customers.
+
+    `anew` tells those as well whose last word was that it is over: it has come and gone since.
+    """
     incident = draft.put(
         replace(
             incident,
@@ -90,6 +103,8 @@ def end(
             resolved_at=draft.now,
             recovering_at=None,
             reason=reason,
+            flapping=None,
+            intermittent=False,
             changed_at=draft.now,
         )
     )
@@ -107,7 +122,7 @@ def end(
     if reason is EndReason.MERGED:
         work.merged(draft, incident)
     else:
-        messages.tell_it_is_over(draft, incident)
+        messages.tell_it_is_over(draft, incident, anew=anew)
         work.resolve_for(draft, incident)
     if reason is EndReason.RECOVERED:
         customers.recovered(draft, incident)

@@ -44,7 +44,7 @@ def _mutes(draft: Draft, incident: Incident) -> bool:
     """Tell whether symptoms of an incident are quiet: it is critical now, and its own pages leave or are answered."""
     if not incident.state.active or incident.severity is not Severity.CRITICAL or incident.cleared_at:
         return False
-    if incident.acknowledgement is not None:
+    if incident.acknowledgement is not None or incident.flapping is not None:
         return True
     if incident.quiet:
         return False

@@ -95,6 +95,12 @@ class Incident:
     announcement: str | None = None
     cleared_at: datetime | None = None
     """Since when nothing critical of its own is left, while symptoms of it still may be."""
+    turns: tuple[datetime, ...] = ()
+    """When it last became bad, or good; as many as count for flapping."""
+    flapping: datetime | None = None
+    """Since when it flaps; None where it does not."""
+    intermittent: bool = False
+    """True once customers were told that it comes and goes."""
     merged_into: str | None = None
     """The incident that goes on in its place, where it ended as merged."""
 

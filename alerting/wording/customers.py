@@ -27,6 +27,7 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "monitoring": "{services}: working again since {until}. We are keeping an eye on it.",
         "relapsed": "{services}: affected again. We are sorry, and are working on it.",
         "longer": "{services}: recovery is taking longer than expected. We are sorry, and are still working on it.",
+        "intermittent": "{services}: comes and goes since {began}. We are working on it.",
         "resolved": "{services}: working normally again. The disruption lasted {length}, from {began} to {until}. "
         "We are sorry for the trouble it caused.",
         "false_alarm": "{services}: the disruption we announced, since {began}, was a false alarm. "
@@ -54,6 +55,7 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "monitoring": "{services}：已于 {until} 恢复，我们正在持续观察。",
         "relapsed": "{services}：再次受到影响。非常抱歉，我们正在全力处理。",
         "longer": "{services}：恢复时间比预计的更长。非常抱歉，我们仍在全力处理。",
+        "intermittent": "{services}：自 {began} 起时好时坏，我们正在全力处理。",
         "resolved": "{services}：已恢复正常。受影响时间从 {began} 到 {until}，共 {length}。"
         "给您带来不便，我们深表歉意。",
         "false_alarm": "{services}：经核实，关于 {began} 起异常的通知为误报，非常抱歉。",
@@ -72,13 +74,14 @@ SENTENCES: Final = (
     "monitoring",
     "relapsed",
     "longer",
+    "intermittent",
     "resolved",
     "false_alarm",
     "closed",
     "merged",
     "internal",
 )
-_GOES_ON: Final = ("down", "degraded", "identified", "relapsed", "longer")
+_GOES_ON: Final = ("down", "degraded", "identified", "relapsed", "longer", "intermittent")
 """Words after which customers hear more."""
 _JOIN: Final = {"zh": "、"}
 

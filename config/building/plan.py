@@ -9,7 +9,7 @@ from typing import Final
 
 from alerting.announcements.policy import AnnouncePolicy
 from alerting.notifiers.heartbeat import Heartbeat
-from alerting.plan import Audience, ChannelPlan, CheckPlan, Plan, ServicePlan, Site
+from alerting.plan import Audience, ChannelPlan, CheckPlan, Flapping, Plan, ServicePlan, Site
 from config.building.staff import Answering, build_people, build_policies, build_rotas, build_terms
 from config.document import Document
 from config.model import HEARTBEAT, Channel
@@ -35,6 +35,9 @@ def build_plan(
         announce_on=_announce_on(document),
         hold_recovery=announcements.hold_recovery,
         next_update=announcements.next_update,
+        flapping=Flapping(
+            changes=document.defaults.flapping.changes, within=document.defaults.flapping.within
+        ),
         bundle=None if document.paging.bundle == "off" else document.paging.bundle,
         heartbeat=timedelta(seconds=document.heartbeat.every) if document.heartbeat else None,
     )

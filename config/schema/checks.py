@@ -3,10 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from alerting.plan import GroupBy
 from alerting.severity import Impact, Severity
-from config.schema.words import Count, Every, Labels, Name, Retry, Text, Timeout
+from config.schema.words import Count, Every, Labels, Name, Refused, Retry, Term, Text, Timeout
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlappingKeys:
+    """When an incident flaps.
+
+    changes: turns from bad to good or back that are flapping.
+    within: the time they come in; it is over when none came for as long.
+    """
+
+    changes: Count = 5
+    within: Term = timedelta(minutes=5)
+
+    def __post_init__(self) -> None:
+        """Refuse what any outage would be: it begins with one change and ends with another."""
+        if not 3 <= self.changes <= 100:
+            raise Refused("`changes` must be from 3 to 100")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +41,7 @@ class Defaults:
     severity: of a failing service check.
     impact: of a failing service check on its services.
     group_by: what makes alerts one incident.
+    flapping: how often, within which time, an incident turns bad and good until only what comes of it is told.
     """
 
     owner: Name | None = None
@@ -35,6 +54,7 @@ class Defaults:
     severity: Severity = Severity.CRITICAL
     impact: Impact = Impact.DOWN
     group_by: GroupBy = GroupBy.SERVICE
+    flapping: FlappingKeys = field(default_factory=FlappingKeys)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

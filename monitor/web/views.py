@@ -63,6 +63,8 @@ def incident(record: Incident, alerts: Iterable[Alert], timeline: Iterable[Entry
         "reason": record.reason.value if record.reason else None,
         "opening": record.opening,
         "quiet": record.quiet or None,
+        "flapping": record.flapping is not None,
+        "merged_into": record.merged_into,
         "ticket": record.ticket,
         "announcement": record.announcement,
         "alerts": [alert(known.get(key), key) for key in dict.fromkeys((*record.alerts, *known))],

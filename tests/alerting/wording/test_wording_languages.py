@@ -74,6 +74,8 @@ EN = {
     "false_alarm": "Checkout, Search: the disruption we announced, since 2027-01-04 10:00 (UTC+8), was a false alarm. "
     "We are sorry for the confusion.",
     "closed": "Checkout, Search: this notice is closed. If something still does not work for you, please tell us.",
+    "intermittent": "Checkout, Search: comes and goes since 2027-01-04 10:00 (UTC+8). We are working on it. "
+    "We estimate it will be back by 2027-01-04 10:30 (UTC+8). Next update by 2027-01-04 10:20 (UTC+8).",
     "merged": "Checkout, Search: this is part of a wider disruption. We are working on it, and tell you more "
     "in the notice about that.",
     "internal": "For colleagues: customers may report trouble with Checkout, Search. Please tell them that we "
@@ -95,6 +97,8 @@ ZH = {
     "共 1 小时 5 分钟。给您带来不便，我们深表歉意。",
     "false_alarm": "下单结算、搜索：经核实，关于 2027-01-04 10:00 (UTC+8) 起异常的通知为误报，非常抱歉。",
     "closed": "下单结算、搜索：本次通知已关闭。如果您仍遇到问题，请告诉我们。",
+    "intermittent": "下单结算、搜索：自 2027-01-04 10:00 (UTC+8) 起时好时坏，我们正在全力处理。"
+    "初步估计 2027-01-04 10:30 (UTC+8) 前恢复。我们将在 2027-01-04 10:20 (UTC+8) 前再次更新。",
     "merged": "下单结算、搜索：本次故障属于更大范围的故障，我们正在全力处理，后续进展请见该故障的通知。",
     "internal": "内部提示：客户可能反映下单结算、搜索异常，请告知我们已知悉并正在处理。"
     "可以转告：预计 2027-01-04 10:30 (UTC+8) 前恢复。",

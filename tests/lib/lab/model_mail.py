@@ -97,8 +97,9 @@ def may_know(mail: Mail) -> bool:
     return mail.state in MAY_KNOW or mail.repeated
 
 
-def tell_the_end(book: Book, outage: Outage, only: Mail | None = None) -> None:
+def tell_the_end(book: Book, outage: Outage, only: Mail | None = None, *, anew: bool = False) -> None:
     """Tell each person who may know of the outage that it is over: on the channel that told them, once per opening."""
+    before = book.numbers.get("mail", 0)
     parts = [mail for one in model_depends.merged(book, outage) for mail in book.mails_of(one)]
     for mail in [only] if only else [*book.mails_of(outage), *parts]:
         if mail.kind not in ("page", "ticket") or not may_know(mail):
@@ -109,6 +110,7 @@ def tell_the_end(book: Book, outage: Outage, only: Mail | None = None) -> None:
             if one.kind == "recovery"
             and (one.to, one.channel) == (mail.to, mail.channel)
             and one.state != "cancelled"
+            and not (anew and one.number <= before)
         ]
         if heard and max(heard) > mail.number:
             continue

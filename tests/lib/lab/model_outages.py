@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alerting.plan import CheckPlan, GroupBy, ServicePlan
 from alerting.severity import Severity
-from lab import model_depends, model_mail, model_mutes, model_paging, model_tickets
+from lab import model_depends, model_mail, model_mutes, model_paging, model_tickets, model_turns
 from lab.model_alarms import worst
 from lab.model_records import Alarm, Book, Outage
 
@@ -65,6 +65,7 @@ def _opens(book: Book, check: CheckPlan, alarm: Alarm, group: str, services: tup
         opened=book.now,
     )
     alarm.incident = outage.id
+    outage.turns = [book.now]
     book.outages[outage.id] = outage
     book.touch(outage)
     outage.quiet = model_mutes.covers(book, outage)
@@ -109,9 +110,13 @@ def _public(service: ServicePlan) -> bool:
 
 def worsen(book: Book, outage: Outage, severity: Severity) -> None:
     """More severe, or more customers: whoever is on it has to hear that it is another outage now."""
-    voided = outage.acked
+    voided, other = outage.acked, severity is not outage.severity
     outage.severity = severity
     outage.acked_by = outage.acked_until = outage.reminded = None
+    if other:
+        model_turns.turned(book, outage)
+    if outage.flaps and not model_turns.known(book, outage):
+        model_turns.calms(outage)
     model_tickets.take_up(book, outage)
     if not outage.quiet:
         alert(book, outage, worse=voided)
@@ -129,7 +134,8 @@ def _comes_back(book: Book, outage: Outage, alarm: Alarm, services: tuple[str, .
     model_mail.call_off(book, outage, "recovery")
     outage.quiet = model_mutes.covers(book, outage)
     model_tickets.take_up(book, outage)
-    if not outage.quiet:
+    model_turns.turned(book, outage)
+    if not outage.quiet and not outage.flaps:
         alert(book, outage)
 
 
@@ -157,7 +163,9 @@ def settle(book: Book, outage: Outage) -> None:
     model_depends.clock(book, outage)
     alarms = book.alarms_of(outage)
     if not alarms:
-        if not book.symptoms_of(outage):
+        if outage.state == "open":
+            model_turns.turned(book, outage)
+        if not outage.flaps and not book.symptoms_of(outage):
             end(book, outage, "recovered")
         elif outage.state == "open":
             outage.state = "recovering"
@@ -166,27 +174,32 @@ def settle(book: Book, outage: Outage) -> None:
     top = worst([one.severity for one in alarms])
     if top.rank < outage.severity.rank:
         outage.severity = top
+        model_turns.turned(book, outage)
         model_paging.stop(outage)
         model_mail.call_off(book, outage, "page", asked_for=False)
     firing = any(one.state == "firing" for one in alarms)
     if firing and outage.state == "recovering":
         outage.state = "open"
-        model_paging.go_on(book, outage)
+        model_turns.turned(book, outage)
+        if not outage.flaps:
+            model_paging.go_on(book, outage)
     elif not firing and outage.state == "open":
+        model_turns.turned(book, outage)
         outage.state = "recovering"
         model_paging.hold(book, outage)
 
 
-def end(book: Book, outage: Outage, reason: str) -> None:
-    """It is over."""
+def end(book: Book, outage: Outage, reason: str, *, anew: bool = False) -> None:
+    """It is over. `anew`: also to those who heard so before."""
     book.touch(outage)
+    outage.flaps = False
     outage.state, outage.resolved, outage.reason = "resolved", book.now, reason
     model_paging.stop(outage)
     model_mail.call_off(book, outage, "page", "reminder", "ticket")
     if reason == "merged":
         model_tickets.merged(book, outage)
         return
-    model_mail.tell_the_end(book, outage)
+    model_mail.tell_the_end(book, outage, anew=anew)
     model_tickets.resolve_for(book, outage)
 
 

@@ -15,7 +15,7 @@ SHORTEST: Final = timedelta(minutes=1)
 
 def wanted(outage: Outage) -> bool:
     """True while the clock may page: open, nobody on it, not muted."""
-    return outage.state == "open" and not outage.acked and not outage.quiet
+    return outage.state == "open" and not outage.acked and not outage.quiet and not outage.flaps
 
 
 def start(book: Book, outage: Outage, *, hurry: bool = False) -> None:

@@ -93,6 +93,9 @@ class Outage:
     """Since when nothing critical of its own is left."""
     into: str | None = None
     """What it was merged into."""
+    turns: list[datetime] = field(default_factory=list)
+    """When it became bad, or good."""
+    flaps: bool = False
 
     @property
     def active(self) -> bool:

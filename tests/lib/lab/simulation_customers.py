@@ -104,9 +104,7 @@ class Customers:
     def _moved(self, story: Story, incident: str, book: Book) -> None:
         """What is said of one incident may go on under another: what customers have felt of it goes with it."""
         if story.incident != incident:
-            since = book.eased.get(story.incident)
-            if since is not None and not book.felt.get(incident):
-                book.eased.setdefault(incident, since)
+            book.eased.setdefault(incident, book.eased.get(story.incident, book.now))
             story.incident = incident
 
     # --- by whose leave, and when
