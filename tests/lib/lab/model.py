@@ -25,6 +25,7 @@ from lab import (
     model_outages,
     model_paging,
     model_tickets,
+    model_turns,
 )
 from lab.model_alarms import reads, sees
 from lab.model_duty import on_duty
@@ -123,6 +124,7 @@ class Model:
         """Time has passed."""
         book = self.book
         self._mute()
+        model_turns.rest(book)
         model_depends.expire(book)
         model_depends.outlived(book)
         for outage in list(book.outages.values()):
@@ -307,6 +309,8 @@ def _dues(book: Book) -> list[datetime]:
         if outage.resolved is not None:
             found.append(outage.resolved + book.plan.reopen_within)
         since = outage.cleared if outage.active else outage.resolved
+        if outage.active and outage.flaps:
+            found.append(outage.turns[-1] + book.plan.flapping.within)
         if outage.suffered and since is not None:
             found.append(since + book.plan.outlives)
         if not outage.active:

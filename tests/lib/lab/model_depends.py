@@ -50,7 +50,7 @@ def _critical(book: Book, name: str) -> list[Alarm]:
 def _mutes(book: Book, outage: Outage) -> bool:
     if not outage.active or outage.severity is not Severity.CRITICAL or outage.cleared is not None:
         return False
-    if outage.acked:
+    if outage.acked or outage.flaps:
         return True
     if outage.quiet:
         return False
