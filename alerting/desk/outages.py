@@ -94,7 +94,7 @@ def _changed(draft: Draft, check: CheckPlan, before: Alert, after: Alert) -> str
             data={"alert": after.id},
         )
     if after.severity.rank > incident.severity.rank and not after.symptom_of:
-        _worsen(draft, silences.apply(draft, incident), after.severity, services=incident.services)
+        worsen(draft, silences.apply(draft, incident), after.severity, services=incident.services)
     elif customers.heard_otherwise(before, after) and not incident.quiet:
         customers.consider(draft, incident)  # what kind of trouble it is decides whether customers may hear
     return incident.id
@@ -120,7 +120,7 @@ def fire(
     known = sorted(near.values(), key=lambda incident: incident.opened_at, reverse=True)
     for incident in known:
         if incident.state.active:
-            return _join(draft, incident, alert, group)
+            return join(draft, incident, alert, group)
     if not waited and (awaits := symptoms.unanswered(draft, check)):
         symptoms.hold(draft, alert, awaits)
         return ""
@@ -129,10 +129,11 @@ def fire(
         over = incident.resolved_at if incident.merged_into is None else None
         if over is not None and draft.now - over < draft.plan.reopen_within:
             return _reopen(draft, incident, alert, group)
-    return _open(draft, check, alert, group, heir_of)
+    return open_new(draft, check, alert, group, heir_of)
 
 
-def _open(draft: Draft, check: CheckPlan, alert: Alert, group: Group, heir_of: str | None = None) -> str:
+def open_new(draft: Draft, check: CheckPlan, alert: Alert, group: Group, heir_of: str | None = None) -> str:
+    """Open an incident for an alert, with its ticket, and tell whoever has to hear; return its number."""
     number = draft.number("INC")
     alert = draft.put(replace(alert, incident=number))
     services = [draft.plan.services[name] for name in group.services if name in draft.plan.services]
@@ -180,7 +181,8 @@ def _first(services: Iterable[ServicePlan], name: str) -> str | None:
     return next((value for service in services if (value := getattr(service, name))), None)
 
 
-def _join(draft: Draft, incident: Incident, alert: Alert, group: Group) -> str:
+def join(draft: Draft, incident: Incident, alert: Alert, group: Group) -> str:
+    """Put an alert into an incident that goes on: only what is worse or wider by it pages again."""
     alert = draft.put(
         replace(alert, incident=incident.id, symptom_of="", held_until=None, held_at=None, awaits=())
     )
@@ -197,9 +199,7 @@ def _join(draft: Draft, incident: Incident, alert: Alert, group: Group) -> str:
     muted = bool(incident.quiet)
     incident = silences.joined(draft, incident, alert)
     if alert.severity.rank > incident.severity.rank or (wider and not incident.quiet):
-        _worsen(
-            draft, incident, worst(alert.severity, incident.severity) or alert.severity, services=services
-        )
+        worsen(draft, incident, worst(alert.severity, incident.severity) or alert.severity, services=services)
         return incident.id
     if services != incident.services:
         incident = draft.put(replace(incident, services=services))
@@ -210,7 +210,7 @@ def _join(draft: Draft, incident: Incident, alert: Alert, group: Group) -> str:
     return incident.id
 
 
-def _worsen(draft: Draft, incident: Incident, severity: Severity, *, services: tuple[str, ...]) -> None:
+def worsen(draft: Draft, incident: Incident, severity: Severity, *, services: tuple[str, ...]) -> None:
     """More severe, or more customers: void the acknowledgement and page from step one.
 
     Flapping between two severities is flapping; to be worse than anybody was told is none.
