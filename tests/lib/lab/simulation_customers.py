@@ -40,6 +40,8 @@ class Story:
     spoken: bool = False
     """True once a person has said something of their own."""
     over: bool = False
+    moved: datetime | None = None
+    """When it went on under another incident, or since when nothing was grave before it did."""
     begun: dict[str, int] = field(default_factory=dict)
     """By channel, the place of the newest row that has begun to leave."""
 
@@ -104,7 +106,7 @@ class Customers:
     def _moved(self, story: Story, incident: str, book: Book) -> None:
         """What is said of one incident may go on under another: what customers have felt of it goes with it."""
         if story.incident != incident:
-            book.eased.setdefault(incident, book.eased.get(story.incident, book.now))
+            story.moved = book.eased.get(story.incident, book.now)
             story.incident = incident
 
     # --- by whose leave, and when
@@ -169,7 +171,7 @@ class Customers:
         told_of = book.outages.get(story.incident)
         if told_of is not None and told_of.into is not None:
             return  # what it was merged into has words of its own, and this says so
-        since = book.eased.get(story.incident)
+        since = book.eased.get(story.incident, story.moved)
         if since is None or book.now - since < book.plan.hold_recovery:
             raise Divergence(f"{row.id} calls {story.incident} over before recovery has held")
 
