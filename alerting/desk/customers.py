@@ -29,9 +29,12 @@ LAST_WORDS: Final = {EndReason.FALSE_ALARM: "false_alarm", EndReason.MERGED: "me
 """What customers read where an outage did not simply recover; else that the notice is closed."""
 
 
-def consider(draft: Draft, incident: Incident) -> Incident:
-    """Prepare an announcement where customers are affected, or take up the one that is there."""
-    if incident.flapping is not None:
+def consider(draft: Draft, incident: Incident, *, once_more: bool = False) -> Incident:
+    """Prepare an announcement where customers are affected, or take up the one that is there.
+
+    `once_more`: although it flaps, which it has not done before.
+    """
+    if incident.flapping is not None and not once_more:
         return incident  # they hear once that it comes and goes, and what comes of it
     alerts = sorted(grave(draft, incident), key=lambda alert: alert.id)
     hit = {service.id: service for alert in alerts for service in public_services(draft, alert)}

@@ -258,9 +258,9 @@ def _reopen(draft: Draft, incident: Incident, alert: Alert, group: Group) -> str
     messages.cancel(draft, incident.id, (Kind.RECOVERY,), Reason.RELAPSED)
     incident = silences.apply(draft, incident)
     incident = work.take_up(draft, incident)
-    if not incident.quiet:
-        customers.consider(draft, incident)
-    incident = turning.turned(draft, draft.get(Incident, incident.id) or incident)
+    incident = turning.turned(draft, incident)
     if not incident.quiet and incident.flapping is None:
         alarm.start(draft, incident)
+    elif not incident.quiet:
+        customers.consider(draft, incident, once_more=True)
     return incident.id

@@ -19,7 +19,7 @@ from monitor.cli.surroundings import Surroundings, json_option, pass_surrounding
 def merge(
     here: Surroundings, *, incident: str, into: str, reason: str, by: str | None, as_json: bool
 ) -> None:
-    """Let an incident go on as part of another.
+    """Make an incident part of another.
 
     It ends as merged, its ticket is closed, and its pages that have not left are called off.
     """
