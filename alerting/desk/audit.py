@@ -117,7 +117,8 @@ def _of_its_alerts(draft: Draft, incident: Incident) -> Iterator[tuple[Hole, str
             and draft.now - max(incident.turns) <= draft.plan.flapping.within + LATE
         ):
             return  # until it has been good for long enough
-        if waits and next(live_symptoms(draft, incident), None) is not None:
+        symptoms = list(live_symptoms(draft, incident))
+        if symptoms and (waits or not any(alert.state is AlertState.FIRING for alert in symptoms)):
             return  # until they are good as well, or outages of their own
         yield Hole.NO_ALERT, "goes on although none of its alerts does"
     elif not any(settling.watched(draft, alert) for alert in live_alerts(draft, incident)):
