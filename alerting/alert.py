@@ -67,6 +67,18 @@ class Alert:
     """Keys by which the alerts that it inhibits find it."""
     muted_by: tuple[str, ...] = ()
     """Keys by which it finds the alerts that inhibit it."""
+    symptom_of: str = ""
+    """The check that is its cause, whose incident it is carried by; empty for what is a cause itself."""
+    held_until: datetime | None = None
+    """Until when, at most, it waits to be told whether it is a symptom; meanwhile it fires and has no incident."""
+    held_at: datetime | None = None
+    awaits: tuple[str, ...] = ()
+    """The checks it depends on that have not answered since `held_at`."""
+
+    @property
+    def held(self) -> bool:
+        """True while it waits for what it depends on to be looked at."""
+        return self.held_until is not None and self.state.active
 
 
 def step(alert: Alert | None, verdict: Verdict, threshold: Threshold) -> Alert | None:

@@ -109,6 +109,27 @@ class Escalate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Merge:
+    """A person says that an incident is part of another one, and why."""
+
+    incident: str
+    into: str
+    by: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """A person says that alerts of an incident, or all of some checks, are another outage, and why."""
+
+    incident: str
+    by: str | None
+    reason: str
+    alerts: tuple[str, ...] = ()
+    checks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AddSilence:
     """Mute what fits all matchers, until `ends_at`."""
 
@@ -230,6 +251,8 @@ Input = (
     | Acknowledge
     | Resolve
     | Escalate
+    | Merge
+    | Split
     | AddSilence
     | EndSilence
     | ChangeSilence

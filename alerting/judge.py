@@ -9,7 +9,7 @@ from typing import Final
 from alerting.alert import Alert
 from alerting.inputs import Judged
 from alerting.plan import CheckPlan, Plan
-from alerting.state import Proof, Record, State
+from alerting.state import HELD, Proof, Record, State, awaited_key
 from alerting.thresholds.quiet import Quiet, compile_quiet
 from alerting.thresholds.series import Series
 from alerting.thresholds.threshold import JointThreshold, LevelThreshold, Threshold
@@ -26,6 +26,33 @@ class _Compiled:
     quiet: Quiet
     remembering: tuple[LevelThreshold, ...]
     joint: tuple[JointThreshold, ...]
+
+
+def waited_for(state: State) -> bool:
+    """Tell whether any alert is held until what it depends on has been looked at."""
+    return bool(state.about(Alert, HELD))
+
+
+class Listening:
+    """A judge while alerts are held: that a check they wait for works is news as well, although it changes nothing.
+
+    It is another one so that the quick one has nothing to ask.
+    """
+
+    def __init__(self, judge: Judge) -> None:
+        """Listen beside `judge`."""
+        self._judge = judge
+
+    def __call__(self, sample: Sample, state: State, plan: Plan) -> Judged | None:
+        """Return the verdicts on a sample; None where they would change nothing and nobody waits for them."""
+        judged = self._judge(sample, state, plan)
+        if judged is not None or sample.outcome is not Outcome.UP:
+            return judged
+        if sample.check not in plan.checks or not state.about(Alert, awaited_key(sample.check)):
+            return None
+        return Judged(
+            check=sample.check, at=sample.at, worked=True, verdicts=(), parts=frozenset(sample.parts)
+        )
 
 
 class Judge:

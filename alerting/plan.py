@@ -13,6 +13,7 @@ from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from alerting.announcements.policy import AnnouncePolicy
+from alerting.dependencies import NONE, Dependencies, work_out
 from alerting.incidents.inhibition import Inhibition
 from alerting.incidents.maintenance import PlannedWork
 from alerting.oncall.person import Person
@@ -109,6 +110,14 @@ class StandingSilence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Flapping:
+    """So many changes between bad and good `within` that time are flapping, until none came for as long."""
+
+    changes: int = 5
+    within: timedelta = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """The configuration as deciding sees it."""
 
@@ -140,3 +149,13 @@ class Plan:
     inhibitions: tuple[Inhibition, ...] = ()
     warn_silence: timedelta = timedelta(minutes=10)
     """How long before a silence ends somebody hears of what will page then; zero: nobody does."""
+    flapping: Flapping = field(default_factory=Flapping)
+    await_upstream: timedelta = timedelta(seconds=10)
+    """How long an alert is held, at most, until what it depends on has been looked at: a retry window."""
+    outlives: timedelta = timedelta(minutes=2)
+    """How long a symptom may outlive its cause before it is an outage of its own."""
+    dependencies: Dependencies = field(default=NONE, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Work out once who depends on whom."""
+        object.__setattr__(self, "dependencies", work_out(self.services))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from alerting.alert import Alert, AlertState
+from alerting.alert import Alert
 from alerting.announcements.announcement import Announcement, AnnouncementState
 from alerting.incidents.incident import Entry, Incident, IncidentState
 from alerting.incidents.maintenance import Maintenance, Window
@@ -19,6 +19,7 @@ from alerting.incidents.silence import Silence
 from alerting.index import Index
 from alerting.notification import Kind, Notification, NotificationState, Receipt
 from alerting.oncall.escalation import Escalation
+from alerting.severity import Severity
 from alerting.tickets.ticket import Ticket, TicketState
 
 
@@ -176,21 +177,20 @@ def keys_of(record: Record) -> Iterable[str]:
     match record:
         case Notification():
             return _about_notification(record)
-        case Alert(incident=str(incident), mutes=mutes):
-            return (incident, *mutes)
-        case Alert(state=AlertState.FIRING | AlertState.RECOVERING, mutes=mutes):
-            return (HELD, *mutes)
+        case Alert():
+            return _about_alert(record)
         case Window(maintenance=maintenance):
             return (maintenance,)
-        case Incident(group=group, services=services):
-            return (group, *(f"has:{service}" for service in services))
+        case Incident(group=group, services=services, merged_into=into):
+            keys = (group, *(f"has:{service}" for service in services))
+            return keys if into is None else (*keys, merged_key(into))
         case Recovery(service=service):
             return (service,)
         case _:
             return ()
 
 
-HELD: Final = "held"
+WITHHELD: Final = "withheld"
 """Alerts that fire and have no incident: they fall into a maintenance."""
 
 COLLECTED: Final = (Kind.PAGE, Kind.RECOVERY, Kind.REMINDER, Kind.TICKET)
@@ -212,6 +212,43 @@ WAITS: Final = "waits"
 
 SELF_TEST: Final = "self-test"
 """The step of tests of a channel, and the key of those that are under way."""
+
+
+HELD: Final = "held"
+"""Alerts that wait until what they depend on has been looked at."""
+
+
+def symptom_key(incident: str) -> str:
+    """Return the key of the symptoms that an incident has beside its own alerts."""
+    return f"symptom:{incident}"
+
+
+def awaited_key(check: str) -> str:
+    """Return the key of alerts that wait for an answer of a check."""
+    return f"awaits:{check}"
+
+
+def critical_key(check: str) -> str:
+    """Return the key of a check's alerts that are critical now."""
+    return f"critical:{check}"
+
+
+def merged_key(incident: str) -> str:
+    """Return the key of incidents that were merged into one."""
+    return f"into:{incident}"
+
+
+def _about_alert(alert: Alert) -> tuple[str, ...]:
+    keys = []
+    if alert.incident is not None:
+        keys.append(symptom_key(alert.incident) if alert.symptom_of else alert.incident)
+    if alert.state.active and alert.severity is Severity.CRITICAL:
+        keys.append(critical_key(alert.key.check))
+    if alert.held:
+        keys += (HELD, *map(awaited_key, alert.awaits))
+    if alert.suppressed and alert.incident is None and alert.state.active:
+        keys.append(WITHHELD)
+    return (*keys, *alert.mutes)
 
 
 def person_key(kind: Kind, to: str, *, collected: bool) -> str:

@@ -95,6 +95,7 @@ class App:
             vitals=self.vitals,
             wake_delivery=self._wake_delivery,
             look_again=self._look_again,
+            look_now=self._look_now,
             stand_by=self._stand_by,
             holds=self.lookout.holds,
         )

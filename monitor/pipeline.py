@@ -4,7 +4,8 @@
     judge                    thresholds turn it into verdicts; those that are bad wait a moment for the canaries
     decide                   the desk turns a verdict, a receipt, a person's word or a tick into changes
     record                   one transaction, on the disk before anybody is told
-    act                      answer whoever asked, wake delivery, look again soon at what just failed
+    act                      answer whoever asked, wake delivery, look again soon at what just failed, and now at
+                             what that depends on
 
 Nothing acts before it is recorded. Everything that comes back (receipts, acknowledgements) enters at the top.
 The one exception: while the store fails, deciding goes on, what is decided waits for the disk in its order, and
@@ -23,7 +24,7 @@ from typing import Final
 from alerting.alert import Alert, AlertState
 from alerting.desk import decide
 from alerting.inputs import Input, Judged, Received, Refused
-from alerting.judge import Judge
+from alerting.judge import Judge, Listening, waited_for
 from alerting.notification import Notification, NotificationState
 from alerting.plan import Plan
 from alerting.state import State
@@ -56,11 +57,13 @@ class Pipeline:
         vitals: Vitals,
         wake_delivery: Callable[[], None],
         look_again: Callable[[str], None],
+        look_now: Callable[[str], None] = lambda _: None,
         stand_by: Callable[[], None] = lambda: None,
         holds: Callable[[Judged], bool] = lambda _: False,
     ) -> None:
-        """`look_again` is called with the name of a check whose failure is not yet certain, `stand_by` whenever
-        a page may be near. What `holds` is not decided; whoever holds it gives it back by `let_go`.
+        """`look_again` is called with the name of a check whose failure is not yet certain, `look_now` with that of
+        one something failing depends on, `stand_by` whenever a page may be near. What `holds` is not decided; whoever
+        holds it gives it back by `let_go`.
         """
         self.state = state
         self.plan = plan
@@ -69,9 +72,12 @@ class Pipeline:
         self._vitals = vitals
         self._wake_delivery = wake_delivery
         self._look_again = look_again
+        self._look_now = look_now
         self._stand_by = stand_by
         self._holds = holds
-        self._judge = Judge()
+        self._quick = Judge()
+        self._listening = Listening(self._quick)
+        self._judge: Judge | Listening = self._listening if waited_for(state) else self._quick
         self._inputs: deque[Asked] = deque()
         self._arrived = asyncio.Event()
         self._pace = Pace()
@@ -154,6 +160,7 @@ class Pipeline:
         self._vitals.decided += 1
         asked.decision = decision
         self.state.apply(decision.changes)
+        self._judge = self._listening if waited_for(self.state) else self._quick
         return True
 
     def _act(self, recorded: list[Asked]) -> None:
@@ -164,10 +171,8 @@ class Pipeline:
             try:
                 self._answer(asked, asked.decision.about)
                 for record in asked.decision.changes.records:
-                    if isinstance(record, Alert) and record.state is AlertState.PENDING:
-                        self._stand_by()
-                        if self._by_outcome(record):
-                            self._look_again(record.key.check)
+                    if isinstance(record, Alert):
+                        self._look(record)
             except Exception as cause:  # what follows for one must not keep the others from being told
                 log.exception("cannot act on %s", type(asked.given).__name__)
                 asked.refuse(cause)
@@ -181,6 +186,24 @@ class Pipeline:
         if asked.answer is not None and not asked.answer.done():
             reached(Landmark.ANSWER_BEGIN, type(asked.given).__name__)
             asked.answer.set_result(about)
+
+    def _look(self, alert: Alert) -> None:
+        """Look again at what may be bad, and at what that depends on: what is bad as well is looked at by itself."""
+        if alert.state is AlertState.PENDING:
+            self._stand_by()
+            if self._by_outcome(alert):
+                self._look_again(alert.key.check)
+                if alert.failures == 1:
+                    self._look_up(self.plan.dependencies.upstream.get(alert.key.check, ()))
+        elif alert.held:
+            self._look_up(alert.awaits)
+
+    def _look_up(self, names: tuple[str, ...]) -> None:
+        known = self.state.records[Alert]
+        for name in names:
+            check = self.plan.checks.get(name)
+            if check is not None and not any(f"{name}/{one.id}" in known for one in check.thresholds):
+                self._look_now(name)
 
     def _by_outcome(self, alert: Alert) -> bool:
         check = self.plan.checks.get(alert.key.check)

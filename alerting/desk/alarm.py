@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alerting.desk import customers, paging, work
+from alerting.desk import customers, paging, symptoms, work
 from alerting.draft import Draft
 from alerting.incidents.incident import Incident
 from alerting.severity import Severity
@@ -13,7 +13,7 @@ def start(draft: Draft, incident: Incident, *, worse: bool = False) -> None:
 
     `worse` has the pages say that it has become worse.
     """
-    incident = customers.consider(draft, incident)
+    incident = customers.consider(draft, symptoms.gather(draft, incident))
     if incident.severity is Severity.CRITICAL:
         paging.start(draft, incident, worse=worse)
     else:

@@ -14,7 +14,7 @@ from typing import Final
 
 from alerting.alert import Alert, AlertState
 from alerting.desk import acknowledgement, duty, outages, paging, people, settling, suppression
-from alerting.desk.facts import live_alerts
+from alerting.desk.facts import live_alerts, live_symptoms
 from alerting.desk.next_channel import wanted
 from alerting.draft import Draft
 from alerting.incidents.incident import EndReason, Incident, IncidentState
@@ -95,6 +95,8 @@ def _orphans(draft: Draft) -> Iterator[Finding]:
     for alert in draft.all(Alert, lambda alert: alert.state is AlertState.FIRING and alert.incident is None):
         if suppression.window_over(draft, alert.key.check) is not None:
             continue  # held: its incident opens when the maintenance ends
+        if alert.held_until is not None and draft.now - alert.held_until <= LATE:
+            continue  # it waits for what it depends on
         yield Finding(
             hole=Hole.NO_INCIDENT, text=f"{alert.id} fires and belongs to no incident", alert=alert.id
         )
@@ -110,6 +112,16 @@ def _holes(draft: Draft, incident: Incident) -> Iterator[tuple[Hole, str]]:
 
 def _of_its_alerts(draft: Draft, incident: Incident) -> Iterator[tuple[Hole, str]]:
     if next(live_alerts(draft, incident), None) is None:
+        since = incident.cleared_at
+        waits = since is not None and draft.now - since <= draft.plan.outlives + LATE
+        if (
+            incident.flapping is not None
+            and draft.now - max(incident.turns) <= draft.plan.flapping.within + LATE
+        ):
+            return  # until it has been good for long enough
+        symptoms = list(live_symptoms(draft, incident))
+        if symptoms and (waits or not any(alert.state is AlertState.FIRING for alert in symptoms)):
+            return  # until they are good as well, or outages of their own
         yield Hole.NO_ALERT, "goes on although none of its alerts does"
     elif not any(settling.watched(draft, alert) for alert in live_alerts(draft, incident)):
         yield Hole.NO_WATCH, "waits for checks that are not watched any more"
@@ -210,7 +222,7 @@ def _adopt(draft: Draft, finding: Finding) -> None:
     if check is None:
         settling.reloaded(draft, Reloaded())
     else:
-        draft.note(outages.fire(draft, check, alert), "audit", finding.text)
+        draft.note(outages.fire(draft, check, alert, waited=True), "audit", finding.text)
 
 
 _MENDS: Final[Mapping[Hole, Callable[[Draft, Incident], None]]] = {

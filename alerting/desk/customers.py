@@ -25,12 +25,17 @@ from alerting.plan import Audience, ServicePlan
 from alerting.severity import Impact
 from alerting.state import Recovery
 
-LAST_WORDS: Final = {EndReason.FALSE_ALARM: "false_alarm"}
+LAST_WORDS: Final = {EndReason.FALSE_ALARM: "false_alarm", EndReason.MERGED: "merged"}
 """What customers read where an outage did not simply recover; else that the notice is closed."""
 
 
-def consider(draft: Draft, incident: Incident) -> Incident:
-    """Prepare an announcement where customers are affected, or take up the one that is there."""
+def consider(draft: Draft, incident: Incident, *, once_more: bool = False) -> Incident:
+    """Prepare an announcement where customers are affected, or take up the one that is there.
+
+    `once_more`: although it flaps, which it has not done before.
+    """
+    if incident.flapping is not None and not once_more:
+        return incident  # they hear once that it comes and goes, and what comes of it
     alerts = sorted(grave(draft, incident), key=lambda alert: alert.id)
     hit = {service.id: service for alert in alerts for service in public_services(draft, alert)}
     services = [hit[name] for name in sorted(hit)]  # what else has joined is none of customers' business
@@ -84,6 +89,17 @@ def heard_otherwise(before: Alert, after: Alert) -> bool:
     """
     other_kind = (before.error in NEEDS_A_PERSON) is not (after.error in NEEDS_A_PERSON)
     return other_kind or before.severity is not after.severity
+
+
+def hand_over(draft: Draft, source: Incident, target: Incident) -> Incident:
+    """Let what customers read of one incident go on under another; where both have words, each ends with its own."""
+    known = live(draft, source)
+    if known is None or live(draft, target) is not None:
+        return target
+    draft.put(replace(known, incident=target.id))
+    draft.put(replace(source, announcement=None))
+    draft.note(target.id, "announcement", f"{known.id} goes on here", data={"announcement": known.id})
+    return draft.put(replace(target, announcement=known.id))
 
 
 def live(draft: Draft, incident: Incident) -> Announcement | None:
@@ -227,7 +243,11 @@ def _retimed(draft: Draft, announcement: Announcement, policy: AnnouncePolicy, *
 
 def eased(draft: Draft, incident: Incident) -> None:
     """Where nothing is left that customers feel they hear so, whatever else still is the staff's trouble."""
-    if live(draft, incident) is not None and next(felt(draft, incident), None) is None:
+    if (
+        incident.flapping is None
+        and live(draft, incident) is not None
+        and next(felt(draft, incident), None) is None
+    ):
         recovered(draft, incident)
 
 

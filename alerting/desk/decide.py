@@ -12,13 +12,14 @@ from alerting.desk import (
     audit,
     heartbeat,
     maintenance,
-    outages,
     passing,
     people,
     publishing,
     receipts,
+    regrouping,
     self_test,
     silences,
+    waiting,
     work,
 )
 from alerting.draft import Draft
@@ -35,7 +36,7 @@ class Decision:
 
 
 HANDLERS: Final[Mapping[type, Callable[[Draft, Any], str]]] = {
-    inputs.Judged: outages.judged,
+    inputs.Judged: waiting.judged,
     inputs.Reloaded: maintenance.reloaded,
     inputs.Received: receipts.received,
     inputs.Interrupted: receipts.interrupted,
@@ -46,6 +47,8 @@ HANDLERS: Final[Mapping[type, Callable[[Draft, Any], str]]] = {
     inputs.Acknowledge: people.acknowledge,
     inputs.Resolve: people.resolve,
     inputs.Escalate: people.escalate,
+    inputs.Merge: regrouping.merge,
+    inputs.Split: regrouping.split,
     inputs.AddSilence: silences.add,
     inputs.EndSilence: silences.end,
     inputs.ChangeSilence: silences.change,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Final
 
 from alerting.alert import Alert, AlertState
@@ -13,6 +14,7 @@ from alerting.incidents.incident import Incident
 from alerting.oncall.person import Person
 from alerting.plan import ServicePlan
 from alerting.severity import Impact, Severity
+from alerting.state import symptom_key
 from alerting.tickets.ticket import Ticket
 from alerting.wording.staff import Facts
 
@@ -21,16 +23,38 @@ NEEDS_A_PERSON: Final = ("auth",)
 
 
 def live_alerts(draft: Draft, incident: Incident) -> Iterator[Alert]:
-    """Iterate over the incident's alerts that are not over, the newest first.
+    """Iterate over the incident's own alerts that are not over, the newest first; symptoms are apart.
 
     One that fired again may belong to another incident by now.
     """
     return draft.about(
         Alert,
         incident.id,
-        lambda alert: alert.state.active and alert.incident == incident.id,
+        lambda alert: alert.state.active and alert.incident == incident.id and not alert.symptom_of,
         newest_first=True,  # in a storm the oldest are the first to recover
     )
+
+
+def live_symptoms(draft: Draft, incident: Incident) -> Iterator[Alert]:
+    """Iterate over alerts of what depends on the incident's own, and that are not over either."""
+    return draft.about(
+        Alert,
+        symptom_key(incident.id),
+        lambda alert: alert.state.active and alert.incident == incident.id and bool(alert.symptom_of),
+        newest_first=True,
+    )
+
+
+def goes_on_as(draft: Draft, incident: Incident) -> Incident:
+    """Return the incident that goes on in the place of one that was merged; any other is itself."""
+    seen = {incident.id}
+    while incident.merged_into is not None and incident.merged_into not in seen:
+        following = draft.get(Incident, incident.merged_into)
+        if following is None:
+            break
+        seen.add(following.id)
+        incident = following
+    return incident
 
 
 def active_alerts(draft: Draft, incident: Incident) -> list[Alert]:
@@ -49,7 +73,7 @@ def public_services(draft: Draft, alert: Alert) -> list[ServicePlan]:
 
 def felt(draft: Draft, incident: Incident) -> Iterator[Alert]:
     """Iterate over the incident's alerts that customers can feel, until they are surely over."""
-    for alert in live_alerts(draft, incident):
+    for alert in chain(live_alerts(draft, incident), live_symptoms(draft, incident)):
         if alert.impact is not Impact.NONE and public_services(draft, alert):
             yield alert
 

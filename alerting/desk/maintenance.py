@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from alerting.alert import Alert, AlertState
-from alerting.desk import notices, outages, settling, silences, standing, suppression
+from alerting.desk import notices, outages, silences, standing, suppression, waiting
 from alerting.draft import Draft
 from alerting.incidents.maintenance import Maintenance, PlannedWork, Window, WindowState, next_beginning
 from alerting.inputs import AddMaintenance, EndMaintenance, ExtendMaintenance, Refusal, Refused, Reloaded
-from alerting.state import HELD
+from alerting.state import WITHHELD
 
 LONGEST: Final = timedelta(days=30)
 """The longest window a person may plan at run time."""
@@ -204,7 +204,7 @@ def _let_go(draft: Draft) -> None:
 
 def _release(draft: Draft) -> None:
     """Open incidents for what was held, still fires, and falls into no window any more."""
-    held = draft.about(Alert, HELD, lambda one: one.incident is None and one.state.active)
+    held = draft.about(Alert, WITHHELD, lambda one: one.incident is None and one.state.active)
     for alert in list(held):
         check = draft.plan.checks.get(alert.key.check)
         if check is None or suppression.window_over(draft, check.name) is not None:
@@ -217,7 +217,7 @@ def _release(draft: Draft) -> None:
 
 def reloaded(draft: Draft, given: Reloaded) -> str:
     """A new plan is in force: what is not watched any more ends, and what stands in it holds."""
-    settling.reloaded(draft, given)
+    waiting.reloaded(draft, given)
     standing.silences_of(draft)
     _stand(draft)
     for alert in list(draft.all(Alert)):

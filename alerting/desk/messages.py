@@ -13,6 +13,7 @@ from alerting.draft import Draft
 from alerting.incidents.incident import Incident
 from alerting.notification import Kind, Notification, NotificationState, Reason
 from alerting.severity import Severity
+from alerting.state import merged_key
 from alerting.tickets.terms import TicketClass
 from alerting.tickets.ticket import Ticket
 from alerting.wording import staff
@@ -135,17 +136,22 @@ def may_know(row: Notification) -> bool:
     return row.state in _TOLD or row.repeated
 
 
-def tell_it_is_over(draft: Draft, incident: Incident, *, only: Notification | None = None) -> None:
+def tell_it_is_over(
+    draft: Draft, incident: Incident, *, only: Notification | None = None, anew: bool = False
+) -> None:
     """Send the recovery notice to each person who knows of the outage, on the channel that told them first of all.
 
     Once per opening. A notice that a relapse called off told nobody: its reader is still owed one. What came first is
     told by numbers: the clock may be set back.
     """
-    rows = list(draft.about(Notification, incident.id))
+    merged = draft.about(Incident, merged_key(incident.id), lambda one: one.merged_into == incident.id)
+    rows = [row for one in (incident, *merged) for row in draft.about(Notification, one.id)]
     notices = (
         row for row in rows if row.kind is Kind.RECOVERY and row.state is not NotificationState.CANCELLED
     )
     heard = {(row.to, row.channel): row.place for row in sorted(notices, key=lambda row: row.place)}
+    if anew:
+        heard = {}
     for row in [only] if only is not None else rows:
         person, channel = row.to, row.channel
         if row.kind not in _NEWS or not may_know(row) or person is None:

@@ -6,8 +6,19 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from alerting.alert import Alert, AlertState, step
-from alerting.desk import alarm, blindness, customers, messages, paging, silences, suppression, work
-from alerting.desk.facts import active_alerts, service_title
+from alerting.desk import (
+    alarm,
+    blindness,
+    customers,
+    messages,
+    paging,
+    silences,
+    suppression,
+    symptoms,
+    turning,
+    work,
+)
+from alerting.desk.facts import active_alerts, felt, service_title
 from alerting.desk.grouping import Group, fits, group_of
 from alerting.desk.settling import settle
 from alerting.draft import Draft
@@ -103,8 +114,8 @@ def _changed(draft: Draft, check: CheckPlan, before: Alert, after: Alert) -> str
             f"{describe(after)}: {before.severity.value} → {after.severity.value}",
             data={"alert": after.id},
         )
-    if after.severity.rank > incident.severity.rank:
-        _worsen(draft, silences.apply(draft, incident), after.severity, services=incident.services)
+    if after.severity.rank > incident.severity.rank and not after.symptom_of:
+        worsen(draft, silences.apply(draft, incident), after.severity, services=incident.services)
     elif customers.heard_otherwise(before, after) and not incident.quiet:
         customers.consider(draft, incident)  # what kind of trouble it is decides whether customers may hear
     return incident.id
@@ -114,26 +125,41 @@ def _name(alert: Alert) -> str:
     return f"{alert.key.check} {alert.key.part}".strip()
 
 
-def fire(draft: Draft, check: CheckPlan, alert: Alert) -> str:
-    """Put a firing alert into an incident: one that is going on, one just over, or a new one; none in a maintenance."""
+def fire(
+    draft: Draft, check: CheckPlan, alert: Alert, *, waited: bool = False, heir_of: str | None = None
+) -> str:
+    """Put a firing alert into an incident: that of its cause, one that is going on, one just over, or a new one.
+
+    What depends on something is held before a new one, until that was looked at: empty then. `waited`: it was. Empty,
+    too, while a maintenance goes on.
+    `heir_of` is the incident it was a symptom in, whose words to customers may be about nothing else any more.
+    """
     if suppression.hold(draft, check, alert):
         return ""
     if alert.suppressed:
         alert = replace(alert, suppressed="")
+    cause = symptoms.cause_of(draft, check)
+    if cause is not None:
+        return symptoms.join(draft, *cause, alert)
     group = group_of(check)
     near = {one.id: one for key in group.near for one in draft.about(Incident, key) if fits(one, group)}
     known = sorted(near.values(), key=lambda incident: incident.opened_at, reverse=True)
     for incident in known:
         if incident.state.active:
-            return _join(draft, incident, alert, group)
+            return join(draft, incident, alert, group)
+    if not waited and (awaits := symptoms.unanswered(draft, check)):
+        symptoms.hold(draft, alert, awaits)
+        return ""
+    alert = replace(alert, symptom_of="", held_until=None, held_at=None, awaits=())
     for incident in known:
-        over = incident.resolved_at
+        over = incident.resolved_at if incident.merged_into is None else None
         if over is not None and draft.now - over < draft.plan.reopen_within:
             return _reopen(draft, incident, alert, group)
-    return _open(draft, check, alert, group)
+    return open_new(draft, check, alert, group, heir_of)
 
 
-def _open(draft: Draft, check: CheckPlan, alert: Alert, group: Group) -> str:
+def open_new(draft: Draft, check: CheckPlan, alert: Alert, group: Group, heir_of: str | None = None) -> str:
+    """Open an incident for an alert, with its ticket, and tell whoever has to hear; return its number."""
     number = draft.number("INC")
     alert = draft.put(replace(alert, incident=number))
     services = [draft.plan.services[name] for name in group.services if name in draft.plan.services]
@@ -154,6 +180,7 @@ def _open(draft: Draft, check: CheckPlan, alert: Alert, group: Group) -> str:
             changed_at=draft.now,
             services=group.services,
             alerts=(alert.id,),
+            turns=(draft.now,),
             host=group.host,
             owner=_first(services, "owner") or check.owner,
             policy=_first(services, "escalation") or check.escalation,
@@ -168,6 +195,9 @@ def _open(draft: Draft, check: CheckPlan, alert: Alert, group: Group) -> str:
     incident = silences.apply(draft, incident)
     if incident.severity is not Severity.INFO:
         incident = work.open_for(draft, incident)
+    former = draft.get(Incident, heir_of)
+    if former is not None and next(felt(draft, former), None) is None:
+        incident = customers.hand_over(draft, former, incident)
     if not incident.quiet:
         alarm.start(draft, incident)
     return number
@@ -177,8 +207,11 @@ def _first(services: Iterable[ServicePlan], name: str) -> str | None:
     return next((value for service in services if (value := getattr(service, name))), None)
 
 
-def _join(draft: Draft, incident: Incident, alert: Alert, group: Group) -> str:
-    alert = draft.put(replace(alert, incident=incident.id))
+def join(draft: Draft, incident: Incident, alert: Alert, group: Group) -> str:
+    """Put an alert into an incident that goes on: only what is worse or wider by it pages again."""
+    alert = draft.put(
+        replace(alert, incident=incident.id, symptom_of="", held_until=None, held_at=None, awaits=())
+    )
     services = tuple(sorted({*incident.services, *group.services}))
     draft.note(incident.id, "joined", describe(alert), data={"alert": alert.id})
     named, since = incident.naming(alert.id), min(incident.since, alert.since)
@@ -192,9 +225,7 @@ def _join(draft: Draft, incident: Incident, alert: Alert, group: Group) -> str:
     muted = bool(incident.quiet)
     incident = silences.joined(draft, incident, alert)
     if alert.severity.rank > incident.severity.rank or (wider and not incident.quiet):
-        _worsen(
-            draft, incident, worst(alert.severity, incident.severity) or alert.severity, services=services
-        )
+        worsen(draft, incident, worst(alert.severity, incident.severity) or alert.severity, services=services)
         return incident.id
     if services != incident.services:
         incident = draft.put(replace(incident, services=services))
@@ -205,9 +236,12 @@ def _join(draft: Draft, incident: Incident, alert: Alert, group: Group) -> str:
     return incident.id
 
 
-def _worsen(draft: Draft, incident: Incident, severity: Severity, *, services: tuple[str, ...]) -> None:
-    """More severe, or more customers: void the acknowledgement and page from step one."""
-    voided = incident.acknowledgement is not None
+def worsen(draft: Draft, incident: Incident, severity: Severity, *, services: tuple[str, ...]) -> None:
+    """More severe, or more customers: void the acknowledgement and page from step one.
+
+    Flapping between two severities is flapping; to be worse than anybody was told is none.
+    """
+    voided, changed = incident.acknowledgement is not None, severity is not incident.severity
     incident = draft.put(
         replace(incident, severity=severity, services=services, acknowledgement=None, changed_at=draft.now)
     )
@@ -216,6 +250,10 @@ def _worsen(draft: Draft, incident: Incident, severity: Severity, *, services: t
         "worse",
         f"now {severity.value}" + (", the acknowledgement no longer holds" if voided else ""),
     )
+    if changed:
+        incident = turning.turned(draft, incident)
+    if incident.flapping is not None and not turning.known_of(draft, incident):
+        incident = turning.calmed(draft, incident)
     incident = work.take_up(draft, incident)
     if not incident.quiet:
         alarm.start(draft, incident, worse=voided)
@@ -246,6 +284,9 @@ def _reopen(draft: Draft, incident: Incident, alert: Alert, group: Group) -> str
     messages.cancel(draft, incident.id, (Kind.RECOVERY,), Reason.RELAPSED)
     incident = silences.apply(draft, incident)
     incident = work.take_up(draft, incident)
-    if not incident.quiet:
+    incident = turning.turned(draft, incident)
+    if not incident.quiet and incident.flapping is None:
         alarm.start(draft, incident)
+    elif not incident.quiet:
+        customers.consider(draft, incident, once_more=True)
     return incident.id

@@ -16,9 +16,10 @@ from alerting.desk.facts import language_of, name_of, staff_facts
 from alerting.desk.messages import cancel, tell
 from alerting.draft import Draft
 from alerting.incidents.incident import Incident, IncidentState
-from alerting.notification import Kind, Notification, Reason
+from alerting.notification import Kind, Notification, NotificationState, Reason
 from alerting.oncall.escalation import Escalation
 from alerting.severity import Severity
+from alerting.state import merged_key
 from alerting.wording import staff
 
 PAGE_LIVES: Final = timedelta(hours=24)
@@ -114,8 +115,10 @@ def run(draft: Draft, incident: Incident, *, worse: bool = False) -> None:
 
 
 def wanted(incident: Incident) -> bool:
-    """True while steps may be taken: open, not acknowledged, not muted."""
-    return incident.state is IncidentState.OPEN and incident.acknowledgement is None and not incident.quiet
+    """True while steps may be taken: open, not acknowledged, not muted, and known to stay as it is."""
+    if incident.acknowledgement is not None or incident.flapping is not None:
+        return False
+    return incident.state is IncidentState.OPEN and not incident.quiet
 
 
 def take_next(draft: Draft, incident: Incident) -> bool:
@@ -146,8 +149,15 @@ def _take(
         if person not in escalation.told and duty.channels_of(draft, person, step.by)
     )
     number = f"{escalation.round}.{escalation.position}"
+    known = () if by_hand or escalation.round > incident.first_round else _knowing(draft, incident)
     for person in fresh:
-        _page(draft, incident, person, step.by, number, worse=worse, by_hand=by_hand)
+        if person in known:
+            words = (
+                f"{name_of(draft, person)} was paged of what is part of this: no second page (step {number})"
+            )
+            draft.note(incident.id, "page_spared", words, data={"to": person})
+        else:
+            _page(draft, incident, person, step.by, number, worse=worse, by_hand=by_hand)
     if not fresh:
         draft.note(incident.id, "nobody", f"step {number} reaches nobody new")
     told = escalation.told + fresh
@@ -156,6 +166,18 @@ def _take(
         due = escalation.base + escalation.steps[following].after if fresh else _clock(draft, escalation)
         return replace(escalation, position=following, due_at=due, told=told)
     return _around(draft, incident, replace(escalation, told=told))
+
+
+def _knowing(draft: Draft, incident: Incident) -> set[str | None]:
+    """Return who has had a page of what was merged into it and has not answered: of one outage one page is enough."""
+    merged = draft.about(Incident, merged_key(incident.id), lambda one: one.merged_into == incident.id)
+    return {
+        row.to
+        for one in merged
+        if one.acknowledgement is None and one.severity is Severity.CRITICAL
+        for row in draft.about(Notification, one.id)
+        if row.kind is Kind.PAGE and row.state is NotificationState.ACCEPTED and one.sent(row.step)
+    }
 
 
 def _around(draft: Draft, incident: Incident, escalation: Escalation) -> Escalation:

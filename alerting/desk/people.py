@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 from alerting.desk import acknowledgement, messages, paging, settling, work
-from alerting.desk.facts import name_of
+from alerting.desk.facts import goes_on_as, name_of
 from alerting.draft import Draft
 from alerting.incidents.incident import Acknowledgement, EndReason, Incident
 from alerting.inputs import Acknowledge, Escalate, Refusal, Refused, Resolve
@@ -23,8 +23,9 @@ def acknowledge(draft: Draft, given: Acknowledge) -> str:
 
     Said twice it renews the first one. Too late it is refused: it can never bring back what is over.
     """
-    incident = _active(draft, given.incident, "acknowledge")
-    if not incident.sent(given.step):
+    named = draft.get(Incident, given.incident)
+    incident = _active(draft, goes_on_as(draft, named).id if named else given.incident, "acknowledge")
+    if incident.id == given.incident and not incident.sent(given.step):
         raise Refused(
             Refusal.CONFLICT, f"cannot acknowledge {incident.id}: this link is from before it came back"
         )

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 from alerting.desk import messages, next_channel, outward, self_test
-from alerting.desk.facts import name_of
+from alerting.desk.facts import goes_on_as, name_of
 from alerting.draft import Draft
 from alerting.incidents.incident import Incident, IncidentState
 from alerting.inputs import Interrupted, Received
@@ -48,7 +48,9 @@ def received(draft: Draft, given: Received) -> str:
     if row.announcement is not None:
         outward.delivered(draft, row)
     if incident is not None and incident.state is IncidentState.RESOLVED and not row.state.alive:
-        messages.tell_it_is_over(draft, incident, only=row)  # it left before the end was known
+        over = goes_on_as(draft, incident)
+        if over.state is IncidentState.RESOLVED:
+            messages.tell_it_is_over(draft, over, only=row)  # it left before the end was known
     next_channel.after(draft, incident, row)
     self_test.answered(draft, row)
     return row.id

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from alerting.alert import Alert, AlertState
-from alerting.desk import customers, messages, next_channel, paging, work
-from alerting.desk.facts import active_alerts, live_alerts
+from alerting.desk import customers, messages, next_channel, paging, turning, work
+from alerting.desk.facts import active_alerts, live_alerts, live_symptoms
 from alerting.draft import Draft
 from alerting.incidents.incident import EndReason, Incident, IncidentState
 from alerting.inputs import Reloaded
@@ -22,8 +22,15 @@ def settle(draft: Draft, incident: Incident, *, fired: bool = True) -> None:
     """Bring an incident into the state its alerts are in. `fired` False: none of them has begun to fire."""
     if not incident.state.active:
         return
+    incident = _clocked(draft, incident)
     if next(live_alerts(draft, incident), None) is None:
-        end(draft, incident, EndReason.RECOVERED)
+        if incident.state is IncidentState.OPEN:
+            incident = turning.turned(draft, incident)
+        if incident.flapping is None and next(live_symptoms(draft, incident), None) is None:
+            end(draft, incident, EndReason.RECOVERED)
+        else:
+            customers.eased(draft, incident)
+            _recover(draft, incident)
         return
     if not any(alert.severity is incident.severity for alert in live_alerts(draft, incident)):
         incident = _ease(draft, incident, active_alerts(draft, incident)[0].severity)
@@ -35,13 +42,32 @@ def settle(draft: Draft, incident: Incident, *, fired: bool = True) -> None:
             replace(incident, state=IncidentState.OPEN, recovering_at=None, changed_at=draft.now)
         )
         draft.note(incident.id, "relapsed", describe(active_alerts(draft, incident)[0]))
-        paging.resume(draft, back)
+        if turning.turned(draft, back).flapping is None:
+            paging.resume(draft, back)
     elif not firing and incident.state is IncidentState.OPEN:
+        _recover(draft, turning.turned(draft, incident))
+
+
+def _recover(draft: Draft, incident: Incident) -> None:
+    """Nothing of its own is bad now: hold the escalation."""
+    if incident.state is IncidentState.OPEN:
         draft.put(
             replace(incident, state=IncidentState.RECOVERING, recovering_at=draft.now, changed_at=draft.now)
         )
-        draft.note(incident.id, "recovering", "nothing is bad now")
+        symptoms = next(live_symptoms(draft, incident), None) is not None
+        words = "it is good now, what depends on it is not yet" if symptoms else "nothing is bad now"
+        draft.note(incident.id, "recovering", words)
         paging.pause(draft, incident)
+
+
+def _clocked(draft: Draft, incident: Incident) -> Incident:
+    """Remember since when an incident that has symptoms is no cause any more: nothing critical of its own is left."""
+    if not incident.symptoms:
+        return incident
+    grave = any(alert.severity is Severity.CRITICAL for alert in live_alerts(draft, incident))
+    if grave is (incident.cleared_at is None):
+        return incident
+    return draft.put(replace(incident, cleared_at=None if grave else draft.now))
 
 
 def _ease(draft: Draft, incident: Incident, severity: Severity) -> Incident:
@@ -51,15 +77,25 @@ def _ease(draft: Draft, incident: Incident, severity: Severity) -> Incident:
     """
     draft.note(incident.id, "better", f"now {severity.value}")
     incident = draft.put(replace(incident, severity=severity, changed_at=draft.now))
+    incident = turning.turned(draft, incident)
     paging.stop(draft, incident)
     messages.cancel(draft, incident.id, (Kind.PAGE,), Reason.OVER, asked_for=False)
     return incident
 
 
 def end(
-    draft: Draft, incident: Incident, reason: EndReason, *, by: str = "nightbell", note: str = ""
+    draft: Draft,
+    incident: Incident,
+    reason: EndReason,
+    *,
+    by: str = "nightbell",
+    note: str = "",
+    anew: bool = False,
 ) -> None:
-    """End an incident: stop paging, tell everybody who was told, resolve its ticket, ease the customers."""
+    """End an incident: stop paging, tell everybody who was told, resolve its ticket, ease the customers.
+
+    `anew` tells those as well whose last word was that it is over: it has come and gone since.
+    """
     incident = draft.put(
         replace(
             incident,
@@ -67,6 +103,8 @@ def end(
             resolved_at=draft.now,
             recovering_at=None,
             reason=reason,
+            flapping=None,
+            intermittent=False,
             changed_at=draft.now,
         )
     )
@@ -81,8 +119,11 @@ def end(
     )
     paging.stop(draft, incident)
     messages.cancel(draft, incident.id, (Kind.PAGE, Kind.REMINDER, Kind.TICKET), Reason.OVER)
-    messages.tell_it_is_over(draft, incident)
-    work.resolve_for(draft, incident)
+    if reason is EndReason.MERGED:
+        work.merged(draft, incident)
+    else:
+        messages.tell_it_is_over(draft, incident, anew=anew)
+        work.resolve_for(draft, incident)
     if reason is EndReason.RECOVERED:
         customers.recovered(draft, incident)
     else:

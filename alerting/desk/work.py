@@ -165,6 +165,17 @@ def resolve_for(draft: Draft, incident: Incident) -> None:
         draft.put(replace(ticket, state=TicketState.RESOLVED, resolved_at=draft.now, changed_at=draft.now))
 
 
+def merged(draft: Draft, incident: Incident) -> None:
+    """Close the ticket of an incident that was merged into another, unless somebody is working on it."""
+    ticket = draft.get(Ticket, incident.ticket)
+    if ticket is None or ticket.state in (TicketState.CLOSED, TicketState.IN_PROGRESS):
+        return
+    draft.put(replace(ticket, state=TicketState.CLOSED, closed_at=draft.now, changed_at=draft.now))
+    into = draft.get(Incident, incident.merged_into)
+    instead = f"{into.ticket} goes on in its place" if into and into.ticket else "its incident was merged"
+    draft.note(incident.id, "ticket_close", f"{ticket.id}: closed, {instead}", data={"ticket": ticket.id})
+
+
 def open_by_hand(draft: Draft, given: OpenTicket) -> str:
     """A person opens a ticket without an incident: of a service it goes to who answers for it now, else to them."""
     if not given.title.strip():

@@ -62,8 +62,9 @@ class Incident:
     """`group` is what made these alerts one incident; `since` the first bad sample, before `opened_at`.
 
     `alerts` lists the ids of the first `ALERTS_NAMED` alerts that ever belonged to it; of more, each alert itself
-    says whose it is. `quiet` says why nobody is paged: the silence, maintenance or alert that mutes it, with its
-    reason. `opening` counts how often this number was opened (1, then +1 for every relapse).
+    says whose it is. `symptoms` lists alerts of what depends on it, in the same way. `quiet` says why nobody is paged:
+    the silence, maintenance or alert that mutes it, with its reason. `opening` counts how often this number was opened
+    (1, then +1 for every relapse).
     """
 
     id: str
@@ -95,6 +96,16 @@ class Incident:
     reason: EndReason | None = None
     ticket: str | None = None
     announcement: str | None = None
+    cleared_at: datetime | None = None
+    """Since when nothing critical of its own is left, while symptoms of it still may be."""
+    turns: tuple[datetime, ...] = ()
+    """When it last became bad, or good; as many as count for flapping."""
+    flapping: datetime | None = None
+    """Since when it flaps; None where it does not."""
+    intermittent: bool = False
+    """True once customers were told that it comes and goes."""
+    merged_into: str | None = None
+    """The incident that goes on in its place, where it ended as merged."""
 
     @property
     def began(self) -> datetime:
@@ -108,14 +119,23 @@ class Incident:
 
     def naming(self, alert: str) -> tuple[str, ...]:
         """Return the alerts it names with one more, while there is room."""
-        if alert in self.alerts or len(self.alerts) >= ALERTS_NAMED:
-            return self.alerts
-        return (*self.alerts, alert)
+        return _naming(self.alerts, alert)
+
+    def suffering(self, *alerts: str) -> tuple[str, ...]:
+        """Return the symptoms it names with some more, while there is room."""
+        named = self.symptoms
+        for alert in alerts:
+            named = _naming(named, alert)
+        return named
 
     @property
     def duration(self) -> timedelta | None:
         """From the first bad sample to the end; None while it lasts."""
         return self.resolved_at - self.since if self.resolved_at else None
+
+
+def _naming(named: tuple[str, ...], alert: str) -> tuple[str, ...]:
+    return named if alert in named or len(named) >= ALERTS_NAMED else (*named, alert)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "title_maintenance": "{services}: planned maintenance",
         "title_maintenance_over": "{services}: maintenance completed",
         "title_called_off": "{services}: maintenance called off",
+        "title_merged": "{services}: still affected, as part of a wider disruption",
         "down": "{services}: unavailable since {began}. We are working on it.",
         "degraded": "{services}: slow or partly unavailable since {began}. We are working on it.",
         "identified": "{services}: we have found the cause and are working on it.",
@@ -29,6 +30,7 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "monitoring": "{services}: working again since {until}. We are keeping an eye on it.",
         "relapsed": "{services}: affected again. We are sorry, and are working on it.",
         "longer": "{services}: recovery is taking longer than expected. We are sorry, and are still working on it.",
+        "intermittent": "{services}: comes and goes since {began}. We are working on it.",
         "resolved": "{services}: working normally again. The disruption lasted {length}, from {began} to {until}. "
         "We are sorry for the trouble it caused.",
         "false_alarm": "{services}: the disruption we announced, since {began}, was a false alarm. "
@@ -40,6 +42,8 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "prolonged": "{services}: the maintenance ends at another time than we said, by {eta}.",
         "completed": "{services}: the planned maintenance is completed. It took {length}, from {began} to {until}.",
         "called_off": "{services}: the maintenance planned for {began} does not take place.",
+        "merged": "{services}: this is part of a wider disruption. We are working on it, and tell you more "
+        "in the notice about that.",
         "internal": "For colleagues: customers may report trouble with {services}. "
         "Please tell them that we know and are working on it.",
         "internal_eta": "You may tell them that we expect it to be back by {eta}.",
@@ -53,6 +57,7 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "title_maintenance": "{services}：计划维护",
         "title_maintenance_over": "{services}：维护已完成",
         "title_called_off": "{services}：维护已取消",
+        "title_merged": "{services}：仍受影响，属于更大范围的故障",
         "down": "{services}：自 {began} 起无法使用，我们正在全力处理。",
         "degraded": "{services}：自 {began} 起响应缓慢或部分功能不可用，我们正在全力处理。",
         "identified": "{services}：已找到故障原因，正在处理。",
@@ -62,6 +67,7 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "monitoring": "{services}：已于 {until} 恢复，我们正在持续观察。",
         "relapsed": "{services}：再次受到影响。非常抱歉，我们正在全力处理。",
         "longer": "{services}：恢复时间比预计的更长。非常抱歉，我们仍在全力处理。",
+        "intermittent": "{services}：自 {began} 起时好时坏，我们正在全力处理。",
         "resolved": "{services}：已恢复正常。受影响时间从 {began} 到 {until}，共 {length}。"
         "给您带来不便，我们深表歉意。",
         "false_alarm": "{services}：经核实，关于 {began} 起异常的通知为误报，非常抱歉。",
@@ -71,6 +77,7 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "prolonged": "{services}：维护结束时间有变，预计 {eta} 前结束。",
         "completed": "{services}：计划维护已完成，从 {began} 到 {until}，共 {length}。",
         "called_off": "{services}：原定于 {began} 的维护已取消。",
+        "merged": "{services}：本次故障属于更大范围的故障，我们正在全力处理，后续进展请见该故障的通知。",
         "internal": "内部提示：客户可能反映{services}异常，请告知我们已知悉并正在处理。",
         "internal_eta": "可以转告：预计 {eta} 前恢复。",
     },
@@ -84,6 +91,7 @@ SENTENCES: Final = (
     "monitoring",
     "relapsed",
     "longer",
+    "intermittent",
     "resolved",
     "false_alarm",
     "closed",
@@ -92,9 +100,10 @@ SENTENCES: Final = (
     "prolonged",
     "completed",
     "called_off",
+    "merged",
     "internal",
 )
-_GOES_ON: Final = ("down", "degraded", "identified", "relapsed", "longer")
+_GOES_ON: Final = ("down", "degraded", "identified", "relapsed", "longer", "intermittent")
 """Words after which customers hear more."""
 _JOIN: Final = {"zh": "、"}
 

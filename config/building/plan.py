@@ -9,7 +9,7 @@ from typing import Final
 
 from alerting.announcements.policy import AnnouncePolicy
 from alerting.notifiers.heartbeat import Heartbeat
-from alerting.plan import Audience, ChannelPlan, CheckPlan, Plan, ServicePlan, Site
+from alerting.plan import Audience, ChannelPlan, CheckPlan, Flapping, Plan, ServicePlan, Site
 from config.building.quiet import build_inhibitions, build_maintenance, build_silences
 from config.building.staff import Answering, build_people, build_policies, build_rotas, build_terms
 from config.document import Document
@@ -40,6 +40,9 @@ def build_plan(
         maintenance=build_maintenance(document),
         inhibitions=build_inhibitions(document),
         warn_silence=document.paging.warn_silence,
+        flapping=Flapping(
+            changes=document.defaults.flapping.changes, within=document.defaults.flapping.within
+        ),
         bundle=None if document.paging.bundle == "off" else document.paging.bundle,
         heartbeat=timedelta(seconds=document.heartbeat.every) if document.heartbeat else None,
     )

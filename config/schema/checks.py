@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from alerting.plan import GroupBy
 from alerting.severity import Impact, Severity
-from config.schema.words import Count, Every, Failures, Labels, Name, Retry, Text, Timeout
+from config.schema.words import Count, Every, Failures, Labels, Name, Refused, Retry, Term, Text, Timeout
 
 
 class Blind(enum.Enum):
@@ -17,6 +18,23 @@ class Blind(enum.Enum):
     """Where its target lies beyond our own network."""
     NEVER = "never"
     ALWAYS = "always"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlappingKeys:
+    """When an incident flaps.
+
+    changes: turns from bad to good or back that are flapping.
+    within: the time they come in; it is over when none came for as long.
+    """
+
+    changes: Count = 5
+    within: Term = timedelta(minutes=5)
+
+    def __post_init__(self) -> None:
+        """Refuse what any outage would be: it begins with one change and ends with another."""
+        if not 3 <= self.changes <= 100:
+            raise Refused("`changes` must be from 3 to 100")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +51,7 @@ class Defaults:
     severity: of a failing service check.
     impact: of a failing service check on its services.
     group_by: what makes alerts one incident.
+    flapping: how often, within which time, an incident turns bad and good until only what comes of it is told.
     """
 
     owner: Name | None = None
@@ -45,6 +64,7 @@ class Defaults:
     severity: Severity = Severity.CRITICAL
     impact: Impact = Impact.DOWN
     group_by: GroupBy = GroupBy.SERVICE
+    flapping: FlappingKeys = field(default_factory=FlappingKeys)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

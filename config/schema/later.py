@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 NOT_ACTED_ON: Final[tuple[tuple[str, ...], ...]] = (
-    ("services", "*", "depends_on"),
     ("people", "*", "skills"),
     ("tickets", "mirror"),
 )

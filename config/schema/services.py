@@ -56,7 +56,7 @@ class ServiceKeys:
 
     title: its name for people, one text or one per language.
     checks: what it is made of.
-    depends_on: services it cannot work without.
+    depends_on: services it cannot work without; while one of them is down, this is its symptom and pages nobody.
     owner: the rota that answers for it.
     escalation: the policy that is followed.
     announce: when customers hear of an outage.

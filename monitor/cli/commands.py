@@ -65,6 +65,8 @@ SECTIONS: Final[dict[str, tuple[Entry, ...]]] = {
         ("ack", "remote.ack:ack", "Acknowledge an incident: you are on it."),
         ("resolve", "remote.resolve:resolve", "End an incident by hand."),
         ("escalate", "remote.escalate:escalate", "Page the next step of an incident now."),
+        ("merge", "remote.regroup:merge", "Make an incident part of another."),
+        ("split", "remote.regroup:split", "Take alerts out of an incident, into a new one."),
         ("assign", "remote.assign:assign", "Give a ticket to somebody."),
         ("silence", "remote.silence:silence", "Mute alerts for a while, with a reason."),
         (

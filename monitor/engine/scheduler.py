@@ -159,7 +159,7 @@ class Scheduler(Generic[T]):
             return
         after = 0.0 if at_once else min(job.turn.retry_every, job.turn.every)
         if job.busy:
-            job.again_after = after
+            job.again_after = after if job.again_after is None else min(after, job.again_after)
         else:
             self._bring_forward(job, self._loop.time() + after)
 

@@ -69,6 +69,8 @@ def incident(
         "reason": record.reason.value if record.reason else None,
         "opening": record.opening,
         "quiet": record.quiet or None,
+        "flapping": record.flapping is not None,
+        "merged_into": record.merged_into,
         "ticket": record.ticket,
         "announcement": record.announcement,
         "alerts": [

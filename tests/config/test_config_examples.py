@@ -76,7 +76,6 @@ def test_the_example_of_day_one_loads_and_says_what_is_not_done_yet(tmp_path: Pa
         (timedelta(minutes=15), None, ("li", "han")),
     ]
     assert loaded.warnings == (
-        "`services.*.depends_on` is accepted but not acted on yet",
         "no `fallback`: when a step of an escalation reaches nobody, nobody else is asked",
         "no `canaries`: when this machine loses its network, everything else will look down",
         "no `listen.public_url`: links in messages lead to this machine's own address and work only on it",

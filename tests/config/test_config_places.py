@@ -98,11 +98,6 @@ services: {s: {checks: [a], runbook: ./books/../books/shop.md}}
             "people: {li: {skills: [db]}}", "`people.*.skills` is accepted but not acted on yet", id="skills"
         ),
         pytest.param(
-            "services: {a: {}, b: {depends_on: a}}",
-            "`services.*.depends_on` is accepted but not acted on yet",
-            id="depends",
-        ),
-        pytest.param(
             "tickets: {mirror: [{notifier: log}]}",
             "`tickets.mirror` is accepted but not acted on yet",
             id="mirror",

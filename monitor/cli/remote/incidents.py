@@ -100,6 +100,8 @@ def show_incident(paper: Paper, whole: dict[str, Any], told: list[dict[str, Any]
             "lasted": _lasted(whole),
             "reason": whole.get("reason"),
             "quiet": whole.get("quiet"),
+            "flapping": "yes: only what comes of it is told" if whole.get("flapping") else None,
+            "merged into": whole.get("merged_into"),
             "ticket": whole.get("ticket"),
             "announcement": whole.get("announcement"),
         }

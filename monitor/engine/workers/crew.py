@@ -83,7 +83,7 @@ class Crew:
         self._absent = absent
         self._seats = tuple(Seat(number, self._loop.time()) for number in range(count))
         self._numbers = itertools.count()
-        self._again: dict[tuple[Seat, bool], list[str]] = {}
+        self._again: dict[Seat, dict[str, bool]] = {}
         self._manned = asyncio.Event()
         self._looked = self._loop.time()
 
@@ -110,7 +110,8 @@ class Crew:
             return
         if not self._again:
             self._loop.call_soon(self._ask_again)
-        self._again.setdefault((seat, at_once), []).append(name)
+        wishes = self._again.setdefault(seat, {})
+        wishes[name] = at_once or wishes.get(name, False)
 
     async def manned(self, within: float) -> None:
         """Return once every worker has taken its seat, or when `within` seconds have passed."""
@@ -246,8 +247,8 @@ class Crew:
             self._manned.set()
 
     def _ask_again(self) -> None:
-        for (seat, at_once), names in self._again.items():
-            seat.look_again(names, at_once=at_once)
+        for seat, wishes in self._again.items():
+            seat.look_again(wishes)
         self._again = {}
 
     def _called(self, seat: Seat) -> str:

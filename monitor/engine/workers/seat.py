@@ -81,10 +81,12 @@ class Seat:
         post = self.by_number.get(number)
         return None if post is None else post.check.name
 
-    def look_again(self, names: list[str], *, at_once: bool = False) -> None:
-        """Have checks run again soon, or at once; where nobody sits they wait for their turn."""
+    def look_again(self, wishes: dict[str, bool]) -> None:
+        """Have checks run again soon, or (True) at once; where nobody sits they wait for their turn."""
         if self.greeted and self.hand is not None:
-            self.hand.order(Again(names=tuple(names), at_once=at_once))
+            soon = tuple(name for name, at_once in wishes.items() if not at_once)
+            now = tuple(name for name, at_once in wishes.items() if at_once)
+            self.hand.order(Again(names=soon, at_once=now))
 
     def greet(self, now: float) -> None:
         """Give the worker that has just taken the seat its checks."""

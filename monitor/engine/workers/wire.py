@@ -75,10 +75,10 @@ class Watch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Again:
-    """Checks to be looked at again soon, or at once."""
+    """Checks to be looked at again soon, and those to be looked at now."""
 
-    names: tuple[str, ...]
-    at_once: bool = False
+    names: tuple[str, ...] = ()
+    at_once: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -131,7 +131,9 @@ class Worker(logging.Handler):
             os._exit(UNREADABLE)
         if isinstance(given, Again):
             for name in given.names:
-                self._scheduler.look_again(name, at_once=given.at_once)
+                self._scheduler.look_again(name)
+            for name in given.at_once:
+                self._scheduler.look_again(name, at_once=True)
             return
         for name in given.gone:
             self._orders.pop(name, None)

@@ -81,6 +81,24 @@ async def escalate(call: Call, body: bodies.Plain) -> web.Response:
     return await _act(call, inputs.Escalate(incident=call.id, by=person(call, body.by)), Incident)
 
 
+async def merge(call: Call, body: bodies.Merging) -> web.Response:
+    """Let an incident go on as part of another; answers with that one."""
+    given = inputs.Merge(incident=call.id, into=body.into, by=person(call, body.by), reason=body.reason)
+    return await _act(call, given, Incident)
+
+
+async def split(call: Call, body: bodies.Splitting) -> web.Response:
+    """Take alerts out of an incident, into a new one; answers with that."""
+    given = inputs.Split(
+        incident=call.id,
+        by=person(call, body.by),
+        reason=body.reason,
+        alerts=tuple(body.alerts),
+        checks=tuple(body.checks),
+    )
+    return await _act(call, given, Incident)
+
+
 async def open_ticket(call: Call, body: bodies.NewTicket) -> web.Response:
     """Open a ticket."""
     if body.service is not None and body.service not in call.daemon.config.plan.services:

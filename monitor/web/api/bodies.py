@@ -80,6 +80,21 @@ class Plain(Body):
     """Nothing but who acts."""
 
 
+class Merging(Body):
+    """Which incident it is part of, and why."""
+
+    into: Id
+    reason: Line
+
+
+class Splitting(Body):
+    """Which alerts are another outage, by their ids or their checks, and why."""
+
+    alerts: Annotated[list[Id], Field(max_length=1000)] = []
+    checks: Annotated[list[Id], Field(max_length=1000)] = []
+    reason: Line
+
+
 class NewTicket(Body):
     """A ticket of a person's own."""
 

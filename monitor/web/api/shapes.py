@@ -86,6 +86,8 @@ class Incident(Shape):
     reason: Literal["recovered", "false_alarm", "merged", "unmonitored"] | None
     opening: int
     quiet: str | None
+    flapping: bool
+    merged_into: str | None
     ticket: str | None
     announcement: str | None
     alerts: list[Alert]

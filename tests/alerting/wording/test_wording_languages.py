@@ -82,6 +82,10 @@ EN = {
     "completed": "Checkout, Search: the planned maintenance is completed. "
     "It took 1 h 5 min, from 2027-01-04 10:00 (UTC+8) to 2027-01-04 11:05 (UTC+8).",
     "called_off": "Checkout, Search: the maintenance planned for 2027-01-04 10:00 (UTC+8) does not take place.",
+    "intermittent": "Checkout, Search: comes and goes since 2027-01-04 10:00 (UTC+8). We are working on it. "
+    "We estimate it will be back by 2027-01-04 10:30 (UTC+8). Next update by 2027-01-04 10:20 (UTC+8).",
+    "merged": "Checkout, Search: this is part of a wider disruption. We are working on it, and tell you more "
+    "in the notice about that.",
     "internal": "For colleagues: customers may report trouble with Checkout, Search. Please tell them that we "
     "know and are working on it. You may tell them that we expect it to be back by 2027-01-04 10:30 (UTC+8).",
 }
@@ -108,6 +112,9 @@ ZH = {
     "completed": "下单结算、搜索：计划维护已完成，从 2027-01-04 10:00 (UTC+8) 到 "
     "2027-01-04 11:05 (UTC+8)，共 1 小时 5 分钟。",
     "called_off": "下单结算、搜索：原定于 2027-01-04 10:00 (UTC+8) 的维护已取消。",
+    "intermittent": "下单结算、搜索：自 2027-01-04 10:00 (UTC+8) 起时好时坏，我们正在全力处理。"
+    "初步估计 2027-01-04 10:30 (UTC+8) 前恢复。我们将在 2027-01-04 10:20 (UTC+8) 前再次更新。",
+    "merged": "下单结算、搜索：本次故障属于更大范围的故障，我们正在全力处理，后续进展请见该故障的通知。",
     "internal": "内部提示：客户可能反映下单结算、搜索异常，请告知我们已知悉并正在处理。"
     "可以转告：预计 2027-01-04 10:30 (UTC+8) 前恢复。",
 }

@@ -127,6 +127,7 @@ class Core:
         self.ack_key = b"k" * 32
         self.vitals = Vitals(started_at=time.now())
         self.again: list[str] = []
+        self.now_asked: list[str] = []
         self.receipts: list[Receipt] = []
         self.tasks: list[asyncio.Task[None]] = []
         self.pipeline = Pipeline(
@@ -137,6 +138,7 @@ class Core:
             vitals=self.vitals,
             wake_delivery=self._wake,
             look_again=self.again.append,
+            look_now=self.now_asked.append,
         )
         self.delivery = Delivery(
             world=self,

@@ -29,7 +29,7 @@ from alerting.inputs import (
 )
 from alerting.notification import Kind, Notification, NotificationState, Reason, Receipt
 from alerting.plan import Plan
-from alerting.state import Changes, Proof, Record, State
+from alerting.state import Changes, Proof, Record, State, awaited_key
 from alerting.thresholds.verdict import judge
 from alerting.tickets.ticket import Ticket
 from lab.desk_channels import HANG_SECONDS, OUTCOMES, Manner, together
@@ -128,7 +128,8 @@ class World:
         alerts = self.state.records[Alert]
         worked = outcome is UP
         news = worked > proven or any(one.held or str(one.key) in alerts for one in verdicts)
-        if news or (known.part is not None and alerts):
+        awaited = worked and bool(self.state.about(Alert, awaited_key(check)))
+        if news or awaited or (known.part is not None and alerts):
             self.submit(
                 Judged(
                     check=check, at=self.now, worked=worked, verdicts=verdicts, parts=frozenset(seen.parts)

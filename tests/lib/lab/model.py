@@ -17,7 +17,16 @@ from alerting import inputs
 from alerting.notification import Notification, NotificationState, Reason, Receipt
 from alerting.plan import Plan
 from alerting.severity import Severity
-from lab import model_bundles, model_mail, model_mutes, model_outages, model_paging, model_tickets
+from lab import (
+    model_bundles,
+    model_depends,
+    model_mail,
+    model_mutes,
+    model_outages,
+    model_paging,
+    model_tickets,
+    model_turns,
+)
 from lab.model_alarms import reads, sees
 from lab.model_duty import on_duty
 from lab.model_felt import feel
@@ -108,11 +117,16 @@ class Model:
         for number in touched:
             if number in book.outages:
                 model_outages.settle(book, book.outages[number])
+        if sample.outcome is Outcome.UP:
+            model_depends.answered(book, check.name, sample.at)
 
     def tick(self, _given: inputs.Tick) -> None:
         """Time has passed."""
         book = self.book
         self._mute()
+        model_turns.rest(book)
+        model_depends.expire(book)
+        model_depends.outlived(book)
         model_mutes.warn(book)
         for outage in list(book.outages.values()):
             self._lapse(outage)
@@ -158,8 +172,9 @@ class Model:
 
     def acknowledge(self, given: inputs.Acknowledge) -> None:
         """Somebody is on it."""
-        book, outage = self.book, self._active(given.incident)
-        if given.step and int(given.step.partition(".")[0]) < outage.first_turn:
+        book, named = self.book, self.book.outages.get(given.incident)
+        outage = self._active(model_depends.goes_on_as(book, named).id if named else given.incident)
+        if outage is named and given.step and int(given.step.partition(".")[0]) < outage.first_turn:
             raise No("the link is from before it came back")
         lasting = given.lasting or book.plan.acknowledged_for
         until = book.now + lasting
@@ -267,6 +282,7 @@ class Model:
             if outage.active:
                 model_mail.reroute(book, outage)
                 model_paging.revive(book, outage)
+        model_depends.replanned(book)
 
     def spoke(self, given: Spoke) -> None:
         """Somebody has spoken to customers about an incident, and so is at work on it."""
@@ -289,10 +305,15 @@ class Model:
 
 
 def _dues(book: Book) -> list[datetime]:
-    found: list[datetime] = []
+    found: list[datetime] = [one.held_until for one in book.alarms.values() if one.active and one.held_until]
     for outage in book.outages.values():
         if outage.resolved is not None:
             found.append(outage.resolved + book.plan.reopen_within)
+        since = outage.cleared if outage.active else outage.resolved
+        if outage.active and outage.flaps:
+            found.append(outage.turns[-1] + book.plan.flapping.within)
+        if outage.suffered and since is not None:
+            found.append(since + book.plan.outlives)
         if not outage.active:
             continue
         ladder = outage.ladder

@@ -52,6 +52,7 @@ def sees(alarm: Alarm, at: datetime, beyond: frozenset[Severity], held: frozense
         if not beyond:
             return
         alarm.state, alarm.bads, alarm.since = "pending", 0, {}
+        alarm.held_at = alarm.held_until = None
     if alarm.state == "pending":
         _waits(alarm, at, beyond)
     elif held if alarm.state == "firing" else beyond:

@@ -20,7 +20,7 @@ def felt_by(book: Book, outage: Outage) -> list[Alarm]:
     """Return the alarms of an incident that customers feel."""
     return [
         alarm
-        for alarm in book.alarms_of(outage)
+        for alarm in [*book.alarms_of(outage), *book.symptoms_of(outage)]
         if alarm.threshold.impact is not Impact.NONE and _public(book, alarm)
     ]
 

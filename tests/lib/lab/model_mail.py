@@ -7,7 +7,7 @@ from typing import Final
 
 from alerting.notification import NotificationState, Reason, Receipt
 from alerting.severity import Severity
-from lab import model_bundles, model_paging
+from lab import model_bundles, model_depends, model_paging
 from lab.model_duty import ways
 from lab.model_records import Book, Mail, Outage, Work
 
@@ -97,9 +97,11 @@ def may_know(mail: Mail) -> bool:
     return mail.state in MAY_KNOW or mail.repeated
 
 
-def tell_the_end(book: Book, outage: Outage, only: Mail | None = None) -> None:
+def tell_the_end(book: Book, outage: Outage, only: Mail | None = None, *, anew: bool = False) -> None:
     """Tell each person who may know of the outage that it is over: on the channel that told them, once per opening."""
-    for mail in [only] if only else list(book.mails_of(outage)):
+    before = book.numbers.get("mail", 0)
+    parts = [mail for one in model_depends.merged(book, outage) for mail in book.mails_of(one)]
+    for mail in [only] if only else [*book.mails_of(outage), *parts]:
         if mail.kind not in ("page", "ticket") or not may_know(mail):
             continue
         heard = [
@@ -108,6 +110,7 @@ def tell_the_end(book: Book, outage: Outage, only: Mail | None = None) -> None:
             if one.kind == "recovery"
             and (one.to, one.channel) == (mail.to, mail.channel)
             and one.state != "cancelled"
+            and not (anew and one.number <= before)
         ]
         if heard and max(heard) > mail.number:
             continue
@@ -135,8 +138,15 @@ def booked(book: Book, mail: Mail, receipt: Receipt) -> None:
     mail.repeated = mail.repeated or unsure
     mail.not_before = again or mail.not_before
     outage = book.outages.get(mail.incident or "")
-    if outage is not None and outage.state == "resolved" and not mail.alive:
-        tell_the_end(book, outage, mail)
+    whole = model_depends.goes_on_as(book, outage) if outage is not None else None
+    if (
+        outage is not None
+        and outage.state == "resolved"
+        and whole
+        and whole.state == "resolved"
+        and not mail.alive
+    ):
+        tell_the_end(book, whole, mail)
     _follow(book, mail, outage)
     if outage is None and not mail.alive:
         mail.forgotten = True

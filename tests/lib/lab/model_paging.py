@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from alerting.severity import Severity
-from lab import model_mail
+from lab import model_depends, model_mail
 from lab.model_duty import meant, policy_of, ways
 from lab.model_records import Book, Ladder, Mail, No, Outage
 
@@ -15,7 +15,7 @@ SHORTEST: Final = timedelta(minutes=1)
 
 def wanted(outage: Outage) -> bool:
     """True while the clock may page: open, nobody on it, not muted."""
-    return outage.state == "open" and not outage.acked and not outage.quiet
+    return outage.state == "open" and not outage.acked and not outage.quiet and not outage.flaps
 
 
 def start(book: Book, outage: Outage, *, hurry: bool = False) -> None:
@@ -96,7 +96,10 @@ def _take(book: Book, outage: Outage, ladder: Ladder, *, by_hand: bool = False, 
         for one in meant(book.plan, step.recipients, book.now)
         if one not in ladder.told and ways(book.plan, one, step.by)
     ]
+    known = set() if by_hand or ladder.turn > outage.first_turn else model_depends.spared(book, outage)
     for person in people:
+        if person in known:
+            continue
         _page(book, outage, person, step.by, f"{ladder.turn}.{ladder.place}", by_hand=by_hand, hurry=hurry)
     ladder.told += people
     ladder.place += 1

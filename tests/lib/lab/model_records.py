@@ -33,6 +33,10 @@ class Alarm:
     good_since: datetime | None = None
     incident: str | None = None
     error: str = ""
+    symptom_of: str = ""
+    held_at: datetime | None = None
+    held_until: datetime | None = None
+    awaits: list[str] = field(default_factory=list)
 
     @property
     def active(self) -> bool:
@@ -83,6 +87,15 @@ class Outage:
     ladder: Ladder | None = None
     first_turn: int = 1
     """The round of paging with which this opening began."""
+    suffered: bool = False
+    """True once it has had symptoms."""
+    cleared: datetime | None = None
+    """Since when nothing critical of its own is left."""
+    into: str | None = None
+    """What it was merged into."""
+    turns: list[datetime] = field(default_factory=list)
+    """When it became bad, or good."""
+    flaps: bool = False
 
     @property
     def active(self) -> bool:
@@ -219,7 +232,14 @@ class Book:
         self.touched[id(thing)] = thing
 
     def alarms_of(self, outage: Outage) -> list[Alarm]:
-        """Return the alarms of an incident that are not over."""
+        """Return the alarms of an incident that are not over, but for its symptoms."""
+        return [one for one in self._of(outage) if not one.symptom_of]
+
+    def symptoms_of(self, outage: Outage) -> list[Alarm]:
+        """Return the symptoms of an incident that are not over."""
+        return [one for one in self._of(outage) if one.symptom_of]
+
+    def _of(self, outage: Outage) -> list[Alarm]:
         return [one for one in self.alarms.values() if one.incident == outage.id and one.active]
 
     def mails_of(self, outage: Outage) -> list[Mail]:

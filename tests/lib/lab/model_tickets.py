@@ -108,6 +108,14 @@ def resolve_for(book: Book, outage: Outage) -> None:
         book.touch(ticket)
 
 
+def merged(book: Book, outage: Outage) -> None:
+    """The outage is part of another: so is its ticket, unless somebody works on it."""
+    ticket = book.tickets.get(outage.ticket or "")
+    if ticket is not None and ticket.state != "in_progress":
+        _close(book, ticket)
+        book.touch(ticket)
+
+
 def opened(book: Book, given: OpenTicket) -> None:
     """A person opens a ticket."""
     if given.service is not None and given.service not in book.plan.services:

@@ -40,6 +40,8 @@ class Story:
     spoken: bool = False
     """True once a person has said something of their own."""
     over: bool = False
+    moved: datetime | None = None
+    """When it went on under another incident, or since when nothing was grave before it did."""
     begun: dict[str, int] = field(default_factory=dict)
     """By channel, the place of the newest row that has begun to leave."""
 
@@ -70,6 +72,9 @@ class Customers:
                     record.id, record.incident, book.now, _channels(book.plan, Audience.INTERNAL)
                 )
         for record in changes.records if changes else ():
+            if isinstance(record, Announcement):
+                self._moved(self.stories[record.id], record.incident, book)
+        for record in changes.records if changes else ():
             if isinstance(record, Notification) and record.kind is Kind.ANNOUNCEMENT and record.announcement:
                 self._queued(given, record, self.stories[record.announcement], book)
         for record in changes.records if changes else ():
@@ -97,6 +102,12 @@ class Customers:
             story.over = words[key] == "resolved"
             story.ends = set(story.rows) if story.over else set()
             story.begun.clear()
+
+    def _moved(self, story: Story, incident: str, book: Book) -> None:
+        """What is said of one incident may go on under another: what customers have felt of it goes with it."""
+        if story.incident != incident:
+            story.moved = book.eased.get(story.incident, book.now)
+            story.incident = incident
 
     # --- by whose leave, and when
 
@@ -157,7 +168,10 @@ class Customers:
             return
         if book.felt.get(story.incident):
             raise Divergence(f"{row.id} calls {story.incident} over while customers feel it")
-        since = book.eased.get(story.incident)
+        told_of = book.outages.get(story.incident)
+        if told_of is not None and told_of.into is not None:
+            return  # what it was merged into has words of its own, and this says so
+        since = book.eased.get(story.incident, story.moved)
         if since is None or book.now - since < book.plan.hold_recovery:
             raise Divergence(f"{row.id} calls {story.incident} over before recovery has held")
 

@@ -12,7 +12,7 @@ from random import Random
 from typing import Final
 
 from alerting.inputs import Input, Received, Refused, Reloaded, Tick
-from alerting.judge import Judge
+from alerting.judge import Judge, Listening
 from alerting.state import Changes, State
 from lab.simulation_delivery import Delivery
 from lab.simulation_script import Point
@@ -49,7 +49,7 @@ class Process:
     waiting: list[Waiting] = field(default_factory=list)
     holding: bool = False
     delivery: Delivery = field(init=False)
-    _judge: Judge = field(default_factory=Judge)
+    _judge: Listening = field(default_factory=lambda: Listening(Judge()))
     _writes: bool = False
     _found: Found | None = None
 

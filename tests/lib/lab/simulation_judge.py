@@ -290,6 +290,7 @@ def _incident(record: Any) -> Any:
         record.resolved_at,
         record.reason.value if record.reason else None,
         record.ticket,
+        record.flapping is not None,
     )
 
 
@@ -308,6 +309,7 @@ def _outage(outage: Outage | None) -> Any:
         outage.resolved,
         outage.reason,
         outage.ticket,
+        outage.flaps,
     )
 
 

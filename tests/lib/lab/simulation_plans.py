@@ -35,6 +35,7 @@ def site_of(dice: Random) -> list[Plan]:
 def _whole(dice: Random) -> Plan:
     names = [f"c{number}" for number in range(dice.randint(2, 4))]
     services = [_service(dice, f"s{number}", names) for number in range(dice.randint(1, 3))]
+    services = _dependent(dice, services, names)
     checks = [_check(dice, name, services) for name in names]
     checks.append(_disk(dice))
     channels = [ChannelPlan(id=name, notifier="log", needs_address=True) for name in WAYS]
@@ -81,6 +82,22 @@ def _service(dice: Random, name: str, checks: list[str]) -> ServicePlan:
         public=dice.random() < 0.8,
         announce=AnnouncePolicy(page=page, push=page if dice.random() < 0.7 else dice.choice(waits)),
     )
+
+
+def _dependent(dice: Random, services: list[ServicePlan], names: list[str]) -> list[ServicePlan]:
+    """Have services depend on those after them, on half of the days: most have checks of their own then."""
+    if dice.random() < 0.5:
+        return services
+    count = len(services)
+    own = [names[place::count] for place in range(count)] if count <= len(names) else [[] for _ in services]
+    return [
+        replace(
+            one,
+            checks=tuple(own[place]) if own[place] and dice.random() < 0.9 else one.checks,
+            depends_on=tuple(two.id for two in services[place + 1 :] if dice.random() < 0.8),
+        )
+        for place, one in enumerate(services)
+    ]
 
 
 def _check(dice: Random, name: str, services: list[ServicePlan]) -> CheckPlan:

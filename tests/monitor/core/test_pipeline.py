@@ -257,6 +257,37 @@ def test_a_failure_not_yet_certain_is_looked_at_again_once_it_is_recorded(tmp_pa
     within(tmp_path, story, sending=False, text=SHOP.replace("failures: 1", "failures: 3"))
 
 
+DEPENDS = SHOP.replace("failures: 1", "failures: 3").replace(
+    "checks: [home]", "checks: [home], depends_on: [cart]"
+)
+
+
+def test_what_a_failing_check_depends_on_is_looked_at_now_and_its_good_answer_lets_the_page_go(
+    tmp_path: Path,
+) -> None:
+    async def story(here: Core) -> None:
+        for name in ("home", "cart"):
+            here.sees(name)
+        here.sees("home", Outcome.DOWN)
+        await here.tick()
+        assert here.now_asked == ["cart"], "with the first failure already"
+        for _ in range(2):
+            await asyncio.sleep(5)
+            here.sees("home", Outcome.DOWN)
+            await here.tick()
+        assert here.now_asked == ["cart", "cart"]
+        assert not here.state.records[Incident], "it is held"
+        here.sees("cart")
+        await here.tick()
+        assert len(here.state.records[Incident]) == 1
+        here.sees("cart")
+        decided = here.vitals.decided
+        await asyncio.sleep(0.1)
+        assert here.vitals.decided == decided, "nobody waits for it any more"
+
+    within(tmp_path, story, sending=False, text=DEPENDS)
+
+
 THINGS = st.lists(
     st.one_of(
         st.tuples(st.sampled_from(["home", "cart"]), st.sampled_from([Outcome.UP, Outcome.DOWN])),
