@@ -86,7 +86,7 @@ def _judge(draft: Draft, check: CheckPlan, threshold: Threshold, verdict: Verdic
         return ""
     after = suppression.marked(draft, after)
     was = before is not None and before.state.active
-    if after.state is AlertState.FIRING and (not was or after.incident is None):
+    if after.state is AlertState.FIRING and (not was or (after.incident is None and not after.held)):
         return fire(draft, check, after)
     draft.put(after)
     if after.incident is None:
