@@ -76,16 +76,6 @@ class App:
             how_many(config.workers), take=self._take, vitals=self.vitals, clock=clock, shares=shares
         )
         self._beat = in_tasks(self._send_beat)
-        self.pipeline = Pipeline(
-            state=state,
-            plan=config.plan,
-            store=store,
-            clock=clock,
-            vitals=self.vitals,
-            wake_delivery=self._wake_delivery,
-            look_again=self._look_again,
-            stand_by=self._stand_by,
-        )
         self.delivery = Delivery(
             world=self,
             store=store,
@@ -94,6 +84,17 @@ class App:
             submit=self.submit,
             owner=f"{os.uname().nodename}:{os.getpid()}:{token_hex(4)}",
             random=Random(),  # noqa: S311 - jitter, no secret
+        )
+        self.pipeline = Pipeline(
+            state=state,
+            plan=config.plan,
+            store=store,
+            clock=clock,
+            vitals=self.vitals,
+            wake_delivery=self.delivery.wake,
+            look_again=self._look_again,
+            stand_by=self._stand_by,
+            sends=self.delivery,
         )
         self._left = TakeOver(
             store=store,
@@ -154,9 +155,6 @@ class App:
             text="This is a test of the channel. Nothing is wrong. 这是一次通道测试，没有故障。",
         )  # fmt: skip
         return await self.delivery.send(row, known, message)
-
-    def _wake_delivery(self) -> None:
-        self.delivery.wake()
 
     def _stand_by(self) -> None:
         """Have ready what channels need time to load, before the page that may come."""

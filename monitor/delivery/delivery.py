@@ -29,6 +29,7 @@ from monitor.delivery.leaving import Leaving, together
 from monitor.delivery.marks import Marks
 from monitor.delivery.sending import CUT, Sender, World
 from monitor.store.errors import StoreError
+from monitor.store.taking import Taking
 from monitor.store.thread import StoreThread
 
 log = logging.getLogger("nightbell.delivery")
@@ -73,8 +74,11 @@ class Delivery:
         self._woken = asyncio.Event()
         self._sending: dict[asyncio.Task[None], Leaving] = {}
         self._claiming: asyncio.Task[list[Notification]] | None = None
-        self._short = False
-        """True where more may be due than the last claim had room for."""
+        self._short = True
+        """True where more may be due than the last claim had room for; or nobody has looked yet."""
+        self._taking: dict[str, Notification] = {}
+        """What is being recorded as claimed, by its id: it takes its room already."""
+        self._closed = False
         self._soon: asyncio.TimerHandle | None = None
         self._lost_claim = False
         """True after a claim that failed: it may be on the disk all the same."""
@@ -96,6 +100,49 @@ class Delivery:
         """Return the ids of what we have claimed, the store has as being sent, and certainly has not left."""
         live = self.marks.live
         return frozenset(row.id for row in await self._store.held(self.owner) if not live.may_have_left(row))
+
+    def take(self, rows: Iterable[Notification]) -> Taking | None:
+        """Return what of `rows`, which are about to be recorded, is to be recorded as claimed; `begin` ends that.
+
+        It spares asking the outbox for what was just put there. Only what is new and due, where nothing else that is
+        due waits; pages first. None for nothing.
+        """
+        busy = self._short or self._taking or self._claiming is not None or self._woken.is_set()
+        if busy or self._closed or self._lost_claim or self._failing():
+            return None
+        now, room = self._clock.now(), self._room()
+        for row in sorted(rows, key=lambda row: (row.kind is not Kind.PAGE, -row.severity.rank)):
+            new = row.state is NotificationState.PENDING and not row.attempts and not row.bundle
+            if new and row.not_before <= now and room.get(row.channel, 0) > 0:
+                room[row.channel] -= 1
+                self._taking[row.id] = row
+        if not self._taking:
+            return None
+        return Taking(ids=frozenset(self._taking), owner=self.owner, until=now + self._lease())
+
+    async def begin(self, taken: frozenset[str] | None) -> None:
+        """Begin to send what is on the disk as claimed by now; None: it may be, and is looked for. Never raises."""
+        taking, self._taking = self._taking, {}
+        self._lost_claim = self._lost_claim or taken is None
+        rows = [
+            replace(row, state=NotificationState.SENDING, attempts=1)
+            for row in taking.values()
+            if row.id in (taken or ())
+        ]
+        try:
+            if self._closed:
+                await self._store.release(rows)
+            elif answered := self._begin_claimed(rows):
+                await self._store.record(Changes(receipts=tuple(answered)))
+        except StoreError as problem:
+            log.error("cannot record what was sent from memory: %s", problem)  # noqa: TRY400 - no traceback helps
+        except (
+            Exception
+        ):  # what is recorded is recorded: the pipeline goes on, and what is held is looked for
+            log.exception("cannot begin to send what was recorded")
+            self._lost_claim = True
+        if self._lost_claim:
+            self.wake()
 
     async def send(self, row: Notification, channel: Channel, message: Message) -> Receipt:
         """Make one attempt under the channel's deadline and say what came of it; never raises but for cancellation."""
@@ -120,6 +167,7 @@ class Delivery:
 
     async def close(self, grace: float) -> None:
         """Wait up to `grace` seconds for what is being sent; what is left then is taken up at the next start."""
+        self._closed = True
         if self._soon is not None:
             self._soon.cancel()
         if self._claiming is not None and not self._claiming.cancel():  # else what it brings is given back
@@ -217,6 +265,7 @@ class Delivery:
         """Return what a claim has taken whose answer was an error: certainly not sent."""
         held = await self._store.held(self.owner)
         under_way, live = self.under_way(), self.marks.live
+        under_way |= self._taking.keys()
         return [row for row in held if row.id not in under_way and not live.may_have_left(row)]
 
     def _failing(self) -> bool:
@@ -248,9 +297,11 @@ class Delivery:
         busy = Counter(leaving.channel for leaving in self._sending.values() if not leaving.over)
         room = {name: one.parallel - busy[name] for name, one in self._world.config.channels.items()}
         now = self._time()
-        return room | {
-            name: min(room[name], bucket.tokens(now)) for name, bucket in self._limits(now).items()
-        }
+        room |= {name: min(room[name], bucket.tokens(now)) for name, bucket in self._limits(now).items()}
+        for row in self._taking.values():
+            if row.channel in room:
+                room[row.channel] -= 1
+        return room
 
     def _limits(self, now: float) -> dict[str, Bucket]:
         """Return the bucket of each channel that has a rate."""

@@ -387,23 +387,3 @@ def test_no_order_of_claims_receipts_decisions_and_restarts_loses_or_repeats_a_n
 
     assert accepted | set(out) == {one.id for one in rows}
     assert not accepted & set(out)
-
-
-def test_what_looks_new_and_is_not_is_told_from_what_is_new_beside_it(store: Store) -> None:
-    put(store, notification(1), notification(2, not_before=NOON + timedelta(hours=2)))
-    store.claim("me", NOON, LEASE, 10)
-
-    put(
-        store,
-        notification(1, title="shop is still down"),
-        notification(2, title="now"),
-        notification(3, dedup_key="key-1"),
-        notification(4),
-    )
-
-    assert (row(store).state, row(store).attempts) == (SENDING, 1)
-    assert row(store).title == "shop is still down"
-    assert row(store, 2).not_before == NOON
-    assert store.get(Notification, "N-3") is None
-    assert store.duplicates == 1
-    assert [one.id for one in store.claim("me", NOON, LEASE, 10)] == ["N-2", "N-4"]
