@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from alerting.alert import Alert, AlertState, step
+from alerting.altered import altered
 from alerting.desk import alarm, customers, messages, paging, silences, work
 from alerting.desk.facts import active_alerts, service_title
 from alerting.desk.grouping import Group, fits, group_of
@@ -121,7 +122,7 @@ def fire(draft: Draft, check: CheckPlan, alert: Alert) -> str:
 
 def _open(draft: Draft, check: CheckPlan, alert: Alert, group: Group) -> str:
     number = draft.number("INC")
-    alert = draft.put(replace(alert, incident=number))
+    alert = draft.put(altered(alert, incident=number))
     services = [draft.plan.services[name] for name in group.services if name in draft.plan.services]
     language = draft.plan.site.languages[0]
     about = ", ".join(service_title(draft, name, language) for name in group.services) or group.host
@@ -148,7 +149,7 @@ def _open(draft: Draft, check: CheckPlan, alert: Alert, group: Group) -> str:
     draft.note(
         number,
         "opened",
-        f"{describe(alert)}, since {alert.since:%Y-%m-%d %H:%M:%S} UTC",
+        f"{describe(alert)}, since {alert.since.replace(tzinfo=None).isoformat(' ', 'seconds')} UTC",
         data={"alert": alert.id, "severity": alert.severity.value},
     )
     incident = silences.apply(draft, incident)

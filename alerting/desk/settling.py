@@ -22,10 +22,15 @@ def settle(draft: Draft, incident: Incident, *, fired: bool = True) -> None:
     """Bring an incident into the state its alerts are in. `fired` False: none of them has begun to fire."""
     if not incident.state.active:
         return
-    if next(live_alerts(draft, incident), None) is None:
+    lives, as_bad = False, False
+    for alert in live_alerts(draft, incident):
+        lives, as_bad = True, alert.severity is incident.severity
+        if as_bad:  # as nearly always the first: of thousands no more are looked at
+            break
+    if not lives:
         end(draft, incident, EndReason.RECOVERED)
         return
-    if not any(alert.severity is incident.severity for alert in live_alerts(draft, incident)):
+    if not as_bad:
         incident = _ease(draft, incident, active_alerts(draft, incident)[0].severity)
     customers.eased(draft, incident)
     may = fired or incident.state is IncidentState.OPEN

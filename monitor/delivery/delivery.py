@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Final
 
+from alerting.altered import altered
 from alerting.inputs import Received
 from alerting.notification import Kind, Notification, NotificationState, Receipt
 from alerting.notifiers.api import Message
@@ -125,7 +126,7 @@ class Delivery:
         taking, self._taking = self._taking, {}
         self._lost_claim = self._lost_claim or taken is None
         rows = [
-            replace(row, state=NotificationState.SENDING, attempts=1)
+            altered(row, state=NotificationState.SENDING, attempts=1)
             for row in taking.values()
             if row.id in (taken or ())
         ]
