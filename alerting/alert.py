@@ -104,17 +104,23 @@ class _Words(TypedDict):
 
 
 def _begin(verdict: Verdict, threshold: Threshold) -> Alert:
-    top = max(verdict.breached, key=_rank)
-    fresh = Alert(
+    at = verdict.at
+    breached = dict.fromkeys(sorted(verdict.breached, key=_rank), at)
+    failures = min(1, threshold.failures)
+    ripe = _ripe(breached, failures, at, threshold)
+    return Alert(
         id=str(verdict.key),
         key=verdict.key,
-        state=AlertState.PENDING,
-        severity=top,
+        state=AlertState.PENDING if ripe is None else AlertState.FIRING,
+        severity=ripe or max(verdict.breached, key=_rank),
         impact=threshold.impact,
-        since=verdict.at,
-        changed_at=verdict.at,
+        since=at,
+        changed_at=at,
+        breached=breached,
+        failures=failures,
+        fired_at=None if ripe is None else at,
+        **_words(verdict),
     )
-    return _ripen(fresh, verdict, threshold)
 
 
 def _ripen(alert: Alert, verdict: Verdict, threshold: Threshold) -> Alert:

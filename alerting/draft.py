@@ -39,7 +39,8 @@ class Draft:
         if key is None:
             return None
         found = self._put.get((kind, key))
-        return cast("R | None", found if found is not None else self._state.records[kind].get(key))
+        # No cast: this is asked twenty times for each incident that opens.
+        return found if found is not None else self._state.records[kind].get(key)  # type: ignore[return-value]
 
     def all(self, kind: type[R], where: Callable[[R], bool] | None = None) -> Iterator[R]:
         """Iterate over the records of one type as this decision sees them."""
@@ -57,8 +58,11 @@ class Draft:
         self, kind: type[R], key: str, where: Callable[[R], bool] | None = None, *, newest_first: bool = False
     ) -> Iterator[R]:
         """Iterate over the records of one type that are, or were before this decision, about `key`."""
-        known = self._state.about(cast("type[Record]", kind), key)
-        ours = [id_ for id_ in self._about.get((kind, key), ()) if id_ not in known]
+        known = self._state.about(kind, key)  # type: ignore[arg-type]
+        put = self._about.get((kind, key))
+        if not (put or known):
+            return
+        ours = [id_ for id_ in put if id_ not in known] if put else ()
         ids = chain(reversed(ours), reversed(known)) if newest_first else chain(known, ours)
         for id_ in ids:
             seen = self.get(kind, id_)

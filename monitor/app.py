@@ -87,18 +87,6 @@ class App:
             ask=self._look_now, again=self._look_again,
         )  # fmt: skip
         self._beat = in_tasks(self._send_beat)
-        self.pipeline = Pipeline(
-            state=state,
-            plan=config.plan,
-            store=store,
-            clock=clock,
-            vitals=self.vitals,
-            wake_delivery=self._wake_delivery,
-            look_again=self._look_again,
-            look_now=self._look_now,
-            stand_by=self._stand_by,
-            holds=self.lookout.holds,
-        )
         self.delivery = Delivery(
             world=self,
             store=store,
@@ -107,6 +95,19 @@ class App:
             submit=self.submit,
             owner=f"{os.uname().nodename}:{os.getpid()}:{token_hex(4)}",
             random=Random(),  # noqa: S311 - jitter, no secret
+        )
+        self.pipeline = Pipeline(
+            state=state,
+            plan=config.plan,
+            store=store,
+            clock=clock,
+            vitals=self.vitals,
+            wake_delivery=self.delivery.wake,
+            look_again=self._look_again,
+            look_now=self._look_now,
+            stand_by=self._stand_by,
+            holds=self.lookout.holds,
+            sends=self.delivery,
         )
         self._left = TakeOver(
             store=store,
@@ -171,9 +172,6 @@ class App:
     async def aside(self, work: Callable[[], T]) -> T:
         """Do what takes long and changes nothing in a thread of its own; one at a time."""
         return await asyncio.get_running_loop().run_in_executor(self.executors.aside, work)
-
-    def _wake_delivery(self) -> None:
-        self.delivery.wake()
 
     def _stand_by(self) -> None:
         """Have ready what channels need time to load, before the page that may come."""

@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Final
 
@@ -33,7 +33,7 @@ from monitor.clock import Clock
 from monitor.daemon import Vitals
 from monitor.landmark import Landmark, reached
 from monitor.pace import Pace
-from monitor.recorder import Asked, Recorder
+from monitor.recorder import Asked, Recorder, Sends
 from monitor.store.errors import Fault, StoreError
 from monitor.store.thread import StoreThread
 from probes.sample import Sample
@@ -60,14 +60,15 @@ class Pipeline:
         look_now: Callable[[str], None] = lambda _: None,
         stand_by: Callable[[], None] = lambda: None,
         holds: Callable[[Judged], bool] = lambda _: False,
+        sends: Sends | None = None,
     ) -> None:
         """`look_again` is called with the name of a check whose failure is not yet certain, `look_now` with that of
         one something failing depends on, `stand_by` whenever a page may be near. What `holds` is not decided; whoever
-        holds it gives it back by `let_go`.
+        holds it gives it back by `let_go`. `sends` is delivery, where it may claim what is being recorded.
         """
         self.state = state
         self.plan = plan
-        self._recorder = Recorder(store, vitals)
+        self._recorder = Recorder(store, vitals, sends)
         self._clock = clock
         self._vitals = vitals
         self._wake_delivery = wake_delivery
@@ -176,7 +177,7 @@ class Pipeline:
             except Exception as cause:  # what follows for one must not keep the others from being told
                 log.exception("cannot act on %s", type(asked.given).__name__)
                 asked.refuse(cause)
-        if self._recorder.holding or any(_queues(asked) for asked in recorded):
+        if self._recorder.holding or any(_queues(asked, self._recorder.begun) for asked in recorded):
             self._wake_delivery()
 
     def _answer(self, asked: Asked, about: str) -> None:
@@ -211,10 +212,14 @@ class Pipeline:
         return any(isinstance(one, OutcomeThreshold) and one.id == alert.key.threshold for one in thresholds)
 
 
-def _queues(asked: Asked) -> bool:
-    """Tell whether what was decided has anything wait in the outbox: for now, or for later than it did."""
+def _queues(asked: Asked, begun: Collection[str]) -> bool:
+    """Tell whether what was decided has anything wait in the outbox, for now or for later than it did, which was not
+    `begun` with being recorded.
+    """
     return asked.decision is not None and any(
-        isinstance(record, Notification) and record.state is NotificationState.PENDING
+        isinstance(record, Notification)
+        and record.state is NotificationState.PENDING
+        and record.id not in begun
         for record in asked.decision.changes.records
     )
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from alerting.desk import Decision
 from alerting.inputs import Input
+from alerting.notification import Notification
+from alerting.state import Changes
 from monitor.daemon import Vitals
 from monitor.store.errors import Fault, StoreError
+from monitor.store.taking import Taking
 from monitor.store.thread import StoreThread
 from probes.sample import Sample
 
@@ -47,13 +51,28 @@ class Asked:
             self.answer.set_exception(problem)
 
 
+class Sends(Protocol):
+    """Delivery, which may have what is about to be recorded claimed with that."""
+
+    def take(self, rows: Iterable[Notification]) -> Taking | None:
+        """Return what of `rows` is to be claimed; None for nothing, and then nothing is begun."""
+        ...
+
+    async def begin(self, taken: frozenset[str] | None) -> None:
+        """Begin to send what was claimed; None where nobody knows what was."""
+        ...
+
+
 class Recorder:
     """Decisions on their way to the disk. While the store fails, deciding goes on and what is decided piles up here."""
 
-    def __init__(self, store: StoreThread, vitals: Vitals) -> None:
+    def __init__(self, store: StoreThread, vitals: Vitals, sends: Sends | None = None) -> None:
         """Nothing is written before `write` is awaited."""
+        self.begun: set[str] = set()
+        """Ids of the notifications that were claimed with the last `write`: nobody needs to look for them."""
         self._store = store
         self._vitals = vitals
+        self._sends = sends
         self._waiting: deque[Asked] = deque()
         self._group: list[Asked] = []
         """What is being written. Nothing else is handed over before it is known what came of it."""
@@ -86,6 +105,7 @@ class Recorder:
     async def write(self) -> list[Asked]:
         """Write what waits, and return what is on the disk now. Between a failure and the next try there is a pause."""
         done: list[Asked] = []
+        self.begun.clear()
         if self.patience(asyncio.get_running_loop().time()):
             return done
         while self._group or self._waiting:
@@ -124,10 +144,24 @@ class Recorder:
         if not changing:
             return [None] * len(group)
         try:
-            outcomes = iter(await self._store.record_all(changing))
+            outcomes = iter(await self._record(changing))
         except StoreError as problem:
             return [problem] * len(group)
         return [next(outcomes) if one.changes else None for one in group]
+
+    async def _record(self, changing: list[Changes]) -> list[BaseException | None]:
+        """Write it; what can leave at once is claimed with that, and leaves."""
+        sends, taking, taken = self._sends, None, None
+        if sends is not None and self._problem is None:
+            taking = sends.take(_last_words(changing))
+        if sends is None or taking is None:
+            return await self._store.record_all(changing)
+        try:
+            outcomes, taken = await self._store.record_taking(changing, taking)
+        finally:
+            await sends.begin(taken)
+        self.begun |= taken or frozenset()
+        return outcomes
 
     def _hold(self, problem: StoreError) -> None:
         if self._problem is None:
@@ -152,3 +186,14 @@ class Recorder:
         self._problem = None
         self._vitals.troubles.pop("store", None)
         self._vitals.troubles.pop("records", None)
+
+
+def _last_words(group: Iterable[Changes]) -> Iterable[Notification]:
+    """Return the notifications that changes write, each as it is after the last of them."""
+    rows = {
+        record.id: record
+        for changes in group
+        for record in changes.records
+        if isinstance(record, Notification)
+    }
+    return rows.values()

@@ -21,8 +21,11 @@ def channels_of(draft: Draft, person: str, by: tuple[str, ...] = ()) -> tuple[st
     known = draft.plan.people.get(person)
     if known is None:
         return ()
-    plain = {name for name, channel in draft.plan.channels.items() if _is_plain(channel)}
-    return tuple(name for name in reach.channels(known, by, plain) if name in draft.plan.channels)
+    plan = draft.plan.channels
+    if by:
+        plain = {name for name, channel in plan.items() if _is_plain(channel)}
+        return tuple(name for name in reach.channels(known, by, plain) if name in plan)
+    return tuple(name for name in known.channels if name in plan)
 
 
 def reaches(draft: Draft, channel: str, person: str) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from alerting.alert import Alert, AlertState, step
+from alerting.altered import altered
 from alerting.desk import (
     alarm,
     blindness,
@@ -161,7 +162,7 @@ def fire(
 def open_new(draft: Draft, check: CheckPlan, alert: Alert, group: Group, heir_of: str | None = None) -> str:
     """Open an incident for an alert, with its ticket, and tell whoever has to hear; return its number."""
     number = draft.number("INC")
-    alert = draft.put(replace(alert, incident=number))
+    alert = draft.put(altered(alert, incident=number))
     services = [draft.plan.services[name] for name in group.services if name in draft.plan.services]
     language = draft.plan.site.languages[0]
     about = ", ".join(service_title(draft, name, language) for name in group.services) or group.host
@@ -189,7 +190,7 @@ def open_new(draft: Draft, check: CheckPlan, alert: Alert, group: Group, heir_of
     draft.note(
         number,
         "opened",
-        f"{describe(alert)}, since {alert.since:%Y-%m-%d %H:%M:%S} UTC",
+        f"{describe(alert)}, since {alert.since.replace(tzinfo=None).isoformat(' ', 'seconds')} UTC",
         data={"alert": alert.id, "severity": alert.severity.value},
     )
     incident = silences.apply(draft, incident)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from alerting.altered import altered
 from alerting.desk import duty
 from alerting.desk.facts import language_of, name_of, staff_facts
 from alerting.desk.messages import cancel, tell
@@ -164,8 +165,8 @@ def _take(
     following = escalation.position + 1
     if following < len(escalation.steps):
         due = escalation.base + escalation.steps[following].after if fresh else _clock(draft, escalation)
-        return replace(escalation, position=following, due_at=due, told=told)
-    return _around(draft, incident, replace(escalation, told=told))
+        return altered(escalation, position=following, due_at=due, told=told)
+    return _around(draft, incident, altered(escalation, told=told))
 
 
 def _knowing(draft: Draft, incident: Incident) -> set[str | None]:
@@ -188,7 +189,7 @@ def _around(draft: Draft, incident: Incident, escalation: Escalation) -> Escalat
         if nobody and not escalation.nobody:
             draft.note(incident.id, "nobody", "nobody can be reached: no step and no fallback has an address")
     base = _clock(draft, escalation) + escalation.repeat
-    return replace(
+    return altered(
         escalation,
         round=escalation.round + 1,
         position=0,

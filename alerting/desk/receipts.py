@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
+from alerting.altered import altered
 from alerting.desk import messages, next_channel, outward, self_test
 from alerting.desk.facts import goes_on_as, name_of
 from alerting.draft import Draft
@@ -32,7 +33,7 @@ def received(draft: Draft, given: Received) -> str:
     receipt = _weigh(draft, row, receipt)
     draft.book(receipt)
     row = draft.put(
-        replace(
+        altered(
             row,
             state=receipt.state,
             attempts=receipt.attempt,

@@ -23,7 +23,12 @@ def settle(draft: Draft, incident: Incident, *, fired: bool = True) -> None:
     if not incident.state.active:
         return
     incident = _clocked(draft, incident)
-    if next(live_alerts(draft, incident), None) is None:
+    lives, as_bad = False, False
+    for alert in live_alerts(draft, incident):
+        lives, as_bad = True, alert.severity is incident.severity
+        if as_bad:  # as nearly always the first: of thousands no more are looked at
+            break
+    if not lives:
         if incident.state is IncidentState.OPEN:
             incident = turning.turned(draft, incident)
         if incident.flapping is None and next(live_symptoms(draft, incident), None) is None:
@@ -32,7 +37,7 @@ def settle(draft: Draft, incident: Incident, *, fired: bool = True) -> None:
             customers.eased(draft, incident)
             _recover(draft, incident)
         return
-    if not any(alert.severity is incident.severity for alert in live_alerts(draft, incident)):
+    if not as_bad:
         incident = _ease(draft, incident, active_alerts(draft, incident)[0].severity)
     customers.eased(draft, incident)
     may = fired or incident.state is IncidentState.OPEN

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
+from alerting.altered import altered
 from alerting.desk import acknowledgement, duty, messages
 from alerting.desk.facts import language_of, name_of
 from alerting.draft import Draft
@@ -40,7 +41,7 @@ def open_for(draft: Draft, incident: Incident) -> Incident:
         f"{ticket.id} opened, {wanted.value}, assigned to {who}",
         data={"ticket": ticket.id},
     )
-    return draft.put(replace(incident, ticket=ticket.id))
+    return draft.put(altered(incident, ticket=ticket.id))
 
 
 def new(

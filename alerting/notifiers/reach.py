@@ -96,6 +96,7 @@ async def aside(function: Callable[..., T], *args: object) -> T:
     return await answer
 
 
+@lru_cache(maxsize=64)
 def _is_address(host: str) -> bool:
     try:
         ipaddress.ip_address(host)

@@ -55,6 +55,10 @@ class Rota:
     shifts: tuple[Shift, ...]
     backup: tuple[str, ...] = ()
 
+    def __hash__(self) -> int:
+        """Go by the id: each decision asks what is remembered of a rota, and its shifts are many."""
+        return hash(self.id)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnCall:

@@ -140,8 +140,9 @@ def _present(rota: Rota, at: datetime) -> tuple[tuple[str, ...], tuple[str, ...]
     # Tomorrow counts too: where the clock goes back across midnight, its shifts have begun while the wall
     # still says today.
     running = [duty for duty in _near(rota, today) if duty.begins <= at < duty.ends]
-    order = {shift.id: place for place, shift in enumerate(rota.shifts)}
-    running.sort(key=lambda duty: order[duty.shift])
+    if len(running) > 1:
+        order = {shift.id: place for place, shift in enumerate(rota.shifts)}
+        running.sort(key=lambda duty: order[duty.shift])
     people = dict.fromkeys(person for duty in running for person in duty.people)
     return tuple(duty.shift for duty in running), tuple(people)
 

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Final
 
+from alerting.altered import altered
 from alerting.inputs import Received
 from alerting.notification import Kind, Notification, NotificationState, Receipt
 from alerting.notifiers.api import Message
@@ -24,11 +25,12 @@ from monitor.clock import Clock
 from monitor.daemon import Vitals
 from monitor.delivery import health
 from monitor.delivery.booking import Booking
-from monitor.delivery.bucket import Bucket
 from monitor.delivery.leaving import Leaving, together
 from monitor.delivery.marks import Marks
+from monitor.delivery.rates import Rates
 from monitor.delivery.sending import CUT, Sender, World
 from monitor.store.errors import StoreError
+from monitor.store.taking import Taking
 from monitor.store.thread import StoreThread
 
 log = logging.getLogger("nightbell.delivery")
@@ -73,14 +75,17 @@ class Delivery:
         self._woken = asyncio.Event()
         self._sending: dict[asyncio.Task[None], Leaving] = {}
         self._claiming: asyncio.Task[list[Notification]] | None = None
-        self._short = False
-        """True where more may be due than the last claim had room for."""
+        self._short = True
+        """True where more may be due than the last claim had room for; or nobody has looked yet."""
         self._freed_meanwhile: set[str] | None = None
         """Channels on which sends have ended while it is being claimed: only then is it known whether more waits."""
+        self._taking: dict[str, Notification] = {}
+        """What is being recorded as claimed, by its id: it takes its room already."""
+        self._closed = False
         self._soon: asyncio.TimerHandle | None = None
         self._lost_claim = False
         """True after a claim that failed: it may be on the disk all the same."""
-        self._buckets: dict[str, Bucket] = {}
+        self._rates = Rates()
         self.answered = self._time()
 
     def wake(self) -> None:
@@ -98,6 +103,49 @@ class Delivery:
         """Return the ids of what we have claimed, the store has as being sent, and certainly has not left."""
         live = self.marks.live
         return frozenset(row.id for row in await self._store.held(self.owner) if not live.may_have_left(row))
+
+    def take(self, rows: Iterable[Notification]) -> Taking | None:
+        """Return what of `rows`, which are about to be recorded, is to be recorded as claimed; `begin` ends that.
+
+        It spares asking the outbox for what was just put there. Only what is new and due, where nothing else that is
+        due waits; pages first. None for nothing.
+        """
+        busy = self._short or self._taking or self._claiming is not None or self._woken.is_set()
+        if busy or self._closed or self._lost_claim or self._failing():
+            return None
+        now, room = self._clock.now(), self._room()
+        for row in sorted(rows, key=lambda row: (row.kind is not Kind.PAGE, -row.severity.rank)):
+            new = row.state is NotificationState.PENDING and not row.attempts and not row.bundle
+            if new and row.not_before <= now and room.get(row.channel, 0) > 0:
+                room[row.channel] -= 1
+                self._taking[row.id] = row
+        if not self._taking:
+            return None
+        return Taking(ids=frozenset(self._taking), owner=self.owner, until=now + self._lease())
+
+    async def begin(self, taken: frozenset[str] | None) -> None:
+        """Begin to send what is on the disk as claimed by now; None: it may be, and is looked for. Never raises."""
+        taking, self._taking = self._taking, {}
+        self._lost_claim = self._lost_claim or taken is None
+        rows = [
+            altered(row, state=NotificationState.SENDING, attempts=1)
+            for row in taking.values()
+            if row.id in (taken or ())
+        ]
+        try:
+            if self._closed:
+                await self._store.release(rows)
+            elif answered := self._begin_claimed(rows):
+                await self._store.record(Changes(receipts=tuple(answered)))
+        except StoreError as problem:
+            log.error("cannot record what was sent from memory: %s", problem)  # noqa: TRY400 - no traceback helps
+        except (
+            Exception
+        ):  # what is recorded is recorded: the pipeline goes on, and what is held is looked for
+            log.exception("cannot begin to send what was recorded")
+            self._lost_claim = True
+        if self._lost_claim:
+            self.wake()
 
     async def send(self, row: Notification, channel: Channel, message: Message) -> Receipt:
         """Make one attempt under the channel's deadline and say what came of it; never raises but for cancellation."""
@@ -126,6 +174,7 @@ class Delivery:
 
     async def close(self, grace: float) -> None:
         """Wait up to `grace` seconds for what is being sent; what is left then is taken up at the next start."""
+        self._closed = True
         if self._soon is not None:
             self._soon.cancel()
         if self._claiming is not None and not self._claiming.cancel():  # else what it brings is given back
@@ -160,7 +209,7 @@ class Delivery:
         most = min([CLAIM, *(free for free in room.values() if free > 0)])
         if self._claiming is None:
             if room and len(full) == len(room):
-                return min(LOOK, max(0.01, self._next_token()))
+                return min(LOOK, max(0.01, self._rates.wait(self._world.config.channels, self._time(), LOOK)))
             claim = self._store.claim(self.owner, now, self._lease(), most, full)
             self._claiming = asyncio.get_running_loop().create_task(claim, name="claim")
         await asyncio.wait({self._claiming}, timeout=STORE_ANSWERS)
@@ -187,7 +236,9 @@ class Delivery:
             return 0
         self._short = bool(full)
         pause = LOOK if due is None else (due - self._clock.now()).total_seconds()
-        return min(LOOK, max(0.01, min(pause, self._next_token())))
+        return min(
+            LOOK, max(0.01, min(pause, self._rates.wait(self._world.config.channels, self._time(), LOOK)))
+        )
 
     def _begin_claimed(self, rows: Iterable[Notification]) -> list[Receipt]:
         """Begin sending what was claimed, but for what an attempt from memory is sending, or has sent, already.
@@ -234,6 +285,7 @@ class Delivery:
         """Return what a claim has taken whose answer was an error: certainly not sent."""
         held = await self._store.held(self.owner)
         under_way, live = self.under_way(), self.marks.live
+        under_way |= self._taking.keys()
         return [row for row in held if row.id not in under_way and not live.may_have_left(row)]
 
     def _failing(self) -> bool:
@@ -265,30 +317,14 @@ class Delivery:
         busy = Counter(leaving.channel for leaving in self._sending.values() if not leaving.over)
         room = {name: one.parallel - busy[name] for name, one in self._world.config.channels.items()}
         now = self._time()
-        return room | {
-            name: min(room[name], bucket.tokens(now)) for name, bucket in self._limits(now).items()
+        room |= {
+            name: min(room[name], free)
+            for name, free in self._rates.free(self._world.config.channels, now).items()
         }
-
-    def _limits(self, now: float) -> dict[str, Bucket]:
-        """Return the bucket of each channel that has a rate."""
-        rates = {name: one.rate for name, one in self._world.config.channels.items() if one.rate is not None}
-        self._buckets = {
-            name: self._buckets[name].under(rate, now) if name in self._buckets else Bucket.full(rate, now)
-            for name, rate in rates.items()
-        }
-        return self._buckets
-
-    def _next_token(self) -> float:
-        now = self._time()
-        return min(
-            (bucket.wait(now) for bucket in self._limits(now).values() if not bucket.tokens(now)),
-            default=LOOK,
-        )
-
-    def _pay(self, channel: str, count: int) -> None:
-        bucket = self._buckets.get(channel)
-        if bucket is not None:
-            self._buckets[channel] = bucket.taken(self._time(), count)
+        for row in self._taking.values():
+            if row.channel in room:
+                room[row.channel] -= 1
+        return room
 
     def _lease(self) -> timedelta:
         longest = max((one.timeout for one in self._world.config.channels.values()), default=0.0)
@@ -296,7 +332,7 @@ class Delivery:
 
     def _begin(self, rows: Iterable[Notification], *, remembered: bool = False) -> None:
         leaving = Leaving(rows=tuple(rows), remembered=remembered)
-        self._pay(leaving.channel, 1)
+        self._rates.pay(leaving.channel, 1, self._time())
         loop = asyncio.get_running_loop()
         task = loop.create_task(self._deliver(leaving), name=f"send {leaving.rows[0].id}")
         self._sending[task] = leaving
@@ -327,7 +363,7 @@ class Delivery:
         receipts = await self._sender.attempt(leaving)
         leaving.over = True
         if not leaving.tried:
-            self._pay(leaving.channel, -1)
+            self._rates.pay(leaving.channel, -1, self._time())
         self._freed(leaving.channel)
         self._tell(leaving.channel, receipts)
         await self._booking.book(receipts, leaving.marks)

@@ -13,9 +13,10 @@ from alerting.notification import Notification, Receipt
 from alerting.state import RECORDS, Changes
 from monitor.store import dialect
 from monitor.store.documents import SHELVES, Row, to_row
-from monitor.store.outbox import Outbox
+from monitor.store.outbox import NOTHING, Outbox
 from monitor.store.prepared import Prepared
 from monitor.store.schema import mentions
+from monitor.store.taking import Taking
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +67,13 @@ class Writer:
         self._add_entries = Prepared(dialect.add_missing(SHELVES[Entry].table, name))
         self._add_mentions = Prepared(dialect.add_missing(mentions, name))
 
-    def write(self, connection: sa.Connection, batches: Iterable[Batch]) -> int:
-        """Write receipts, then records, then the timeline; return how many notifications were there already.
+    def write(
+        self, connection: sa.Connection, batches: Iterable[Batch], taking: Taking | None = None
+    ) -> tuple[int, frozenset[str]]:
+        """Write receipts, then records, then the timeline.
 
-        Of a record that several batches write, the last word counts.
+        Return how many notifications were there already, and what of `taking` is claimed with that. Of a record that
+        several batches write, the last word counts.
         """
         receipts: list[Receipt] = []
         rows: dict[type, dict[str, Row]] = {}
@@ -83,11 +87,11 @@ class Writer:
         for kind, statement in self._put.items():
             if kind in rows:
                 statement.run(connection, list(rows[kind].values()))
-        duplicates = 0
+        duplicates, taken = 0, NOTHING
         if Notification in rows:
-            duplicates = self._outbox.write(connection, list(rows[Notification].values()))
+            duplicates, taken = self._outbox.write(connection, list(rows[Notification].values()), taking)
         if mentioned:
             self._add_mentions.run(connection, list(mentioned.values()))
         if Entry in rows:
             self._add_entries.run(connection, list(rows[Entry].values()))
-        return duplicates
+        return duplicates, taken

@@ -202,7 +202,7 @@ def to_row(record: Document) -> Row:
     kind = type(record)
     try:
         shelf = SHELVES[kind]
-        body = adapter(cast("Hashable", kind)).dump_json(record).decode()
+        body = _writer(cast("Hashable", kind))(record).decode()
         row = {"id": record.id, **shelf.columns(record), "body": body}
         if "number" in shelf.table.c:
             row["number"] = number(record.id, shelf.prefix)
@@ -287,3 +287,9 @@ def adapter(kind: Hashable) -> TypeAdapter[Any]:
     `| None` is there because pydantic takes no settings beside a bare dataclass; infinities stay what they are.
     """
     return TypeAdapter(cast("Any", kind) | None, config=ConfigDict(ser_json_inf_nan="strings"))
+
+
+@functools.cache
+def _writer(kind: Hashable) -> Callable[[Any], bytes]:
+    """Return what writes documents of one type, without the settings that are asked for at each call otherwise."""
+    return adapter(kind).serializer.to_json

@@ -14,6 +14,7 @@ from monitor.store.documents import DETAIL_MAX, Row, columns, instant, number, p
 from monitor.store.page import OutboxStats
 from monitor.store.prepared import Prepared
 from monitor.store.schema import PENDING, SENDING, Utc, outbox, receipts
+from monitor.store.taking import Taking
 
 BEATS_KEPT: Final = timedelta(minutes=10)
 """Heartbeats older than this are deleted once they are through: they come for ever and say nothing of the past."""
@@ -135,10 +136,19 @@ _BEATS: Final = (
     )
     .limit(BEATS_AT_ONCE)
 )
+_TAKEN: Final = sa.select(outbox.c.id).where(
+    _SENDING,
+    outbox.c.owner == _word("holder"),
+    outbox.c.attempts == 1,
+    outbox.c.id.in_(sa.bindparam("taken", type_=sa.String(), expanding=True)),
+)
 _GONE: Final = sa.bindparam("gone", type_=sa.String(), expanding=True)
 _COUNTS: Final = sa.select(outbox.c.state, sa.func.count().label("rows")).group_by(outbox.c.state)
 _OLDEST: Final = sa.select(sa.func.min(outbox.c.created_at)).where(_PENDING)
 _RECEIPTS: Final = sa.select(receipts).where(receipts.c.notification == _word("key"))
+
+
+NOTHING: Final[frozenset[str]] = frozenset()
 
 
 class Outbox:
@@ -153,17 +163,30 @@ class Outbox:
         self._claims: dict[int, Prepared] = {}
         self._next: dict[int, Prepared] = {}
 
-    def write(self, connection: sa.Connection, rows: list[Row]) -> int:
-        """Write notifications; return how many were left out since their `dedup_key` is there already.
+    def write(
+        self, connection: sa.Connection, rows: list[Row], taking: Taking | None = None
+    ) -> tuple[int, frozenset[str]]:
+        """Write notifications; return how many were left out since their `dedup_key` is there already, and what of
+        `taking` is claimed now: all that is new, and still waits.
 
         What is known already keeps what delivery said of it, unless it still waits and the decision ends it.
         """
         if beats := [row["created_at"] for row in rows if row["kind"] == Kind.HEARTBEAT.value]:
             self._forget_beats(connection, max(beats) - BEATS_KEPT)
-        known = self._update.run(connection, [_changed(row) for row in rows])
+        fresh = [row for row in rows if _looks_new(row)]
+        taken = frozenset(row["id"] for row in fresh if row["id"] in taking.ids) if taking else NOTHING
+        if taken and taking is not None:
+            mine = {"state": SENDING, "attempts": 1, "owner": taking.owner, "lease_until": taking.until}
+            fresh = [row | mine if row["id"] in taken else row for row in fresh]
+        if fresh and self._add.run(connection, fresh) == len(fresh):  # as nearly always: what is new is new
+            rows = [row for row in rows if not _looks_new(row)]
+        elif taken and taking is not None:
+            asked = {"holder": taking.owner, "taken": sorted(taken)}
+            taken = frozenset(connection.execute(_TAKEN, asked).scalars())
+        known = self._update.run(connection, [_changed(row) for row in rows]) if rows else 0
         if known == len(rows):
-            return 0
-        return len(rows) - known - self._add.run(connection, rows)
+            return 0, taken
+        return len(rows) - known - self._add.run(connection, rows), taken
 
     def book(self, connection: sa.Connection, given: Iterable[Receipt]) -> None:
         """Keep receipts, and apply those of the attempt that is under way; others are marked late."""
@@ -240,6 +263,11 @@ def _named(channels: Iterable[str]) -> Row:
 
 def _turn(row: Notification) -> tuple[int, datetime, int]:
     return priority(row), row.not_before, number(row.id, "N")
+
+
+def _looks_new(row: Row) -> bool:
+    """Guess whether the row is written for the first time: the guess costs or saves a statement, and nothing else."""
+    return row["state"] == PENDING and not row["attempts"] and row["not_before"] == row["created_at"]
 
 
 def _changed(row: Row) -> Row:

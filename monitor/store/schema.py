@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -58,8 +59,12 @@ def _in_utc(value: datetime) -> datetime:
     return value.astimezone(UTC)
 
 
+@lru_cache(maxsize=256)
 def _stored(value: datetime | None) -> str | None:
-    """Return a time as it stands in SQLite: `2026-03-04 05:06:07.000008`, in UTC."""
+    """Return a time as it stands in SQLite: `2026-03-04 05:06:07.000008`, in UTC.
+
+    All that one decision changes has the same few times: they are written once.
+    """
     if value is None:
         return None
     return (value if value.tzinfo is UTC else _in_utc(value)).isoformat(" ", "microseconds")[:_INSTANT]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -20,11 +21,14 @@ from monitor.store.database import Database
 from monitor.store.documents import Row
 from monitor.store.errors import Fault, StoreError
 from monitor.store.lock import StoreLock
-from monitor.store.outbox import Outbox
+from monitor.store.outbox import NOTHING, Outbox
 from monitor.store.page import OutboxStats, Page, Token
 from monitor.store.rescue import Claim, Salvage, Snapshot
 from monitor.store.schema import meta, tokens
+from monitor.store.taking import Taking
 from monitor.store.tokens import ROLES
+
+log = logging.getLogger("nightbell.store")
 
 R = TypeVar("R", bound=Record | Entry)
 
@@ -99,6 +103,15 @@ class Store:
         Where it is the store itself that fails, what comes after fails too: it must not be written before what
         it builds upon.
         """
+        return self.record_taking(group, None)[0]
+
+    def record_taking(
+        self, group: Sequence[Changes], taking: Taking | None
+    ) -> tuple[list[StoreError | None], frozenset[str] | None]:
+        """Write many changes as `record_all` does, what is `taking` as claimed already where all of it goes well.
+
+        Return also the ids of what is claimed with that; None where nobody knows.
+        """
         outcomes: list[StoreError | None] = [None] * len(group)
         batches: dict[int, Batch] = {}
         for place, changes in enumerate(group):
@@ -106,15 +119,29 @@ class Store:
                 batches[place] = Batch.of(changes)
             except StoreError as err:
                 outcomes[place] = err
-        error = self._write(tuple(batches.values())) if batches else None
+        error, taken = self._write(tuple(batches.values()), taking) if batches else (None, NOTHING)
         if error is None:
-            return outcomes
+            return outcomes, self._took(taken, taking)
         hopeless = error if error.fault.slow or len(batches) == 1 else None
         for place, batch in batches.items():
-            outcomes[place] = error = hopeless or self._write([batch])
+            outcomes[place] = error = hopeless or self._write([batch])[0]
             if error is not None and error.fault is not Fault.REFUSED:
                 hopeless = error
-        return outcomes
+        return outcomes, None if taking else NOTHING
+
+    def _took(self, taken: frozenset[str], taking: Taking | None) -> frozenset[str] | None:
+        """Note what is claimed, and return it; None where we are not let."""
+        if not taken or taking is None:
+            return taken
+        for key in taken:
+            self._claims[key] = Claim(attempt=1, owner=taking.owner, until=taking.until)
+        try:
+            with self._database.said("claim from"):
+                reached(Landmark.CLAIM_DONE, str(len(taken)))
+        except StoreError as err:
+            log.error("cannot tell what is claimed: %s", err)  # noqa: TRY400 - no traceback helps
+            return None
+        return taken
 
     def claim(
         self,
@@ -284,20 +311,22 @@ class Store:
         for key in keys:
             self._claims.pop(key, None)
 
-    def _write(self, batches: Sequence[Batch]) -> StoreError | None:
-        """Write batches in one transaction; return what went wrong."""
+    def _write(
+        self, batches: Sequence[Batch], taking: Taking | None = None
+    ) -> tuple[StoreError | None, frozenset[str]]:
+        """Write batches in one transaction; return what went wrong, and what was claimed with that."""
         kinds = ",".join(sorted(set().union(*(batch.kinds for batch in batches))))
         try:
             with self._database.said("record to"):
                 reached(Landmark.RECORD_BEGIN, kinds)
                 with self._database.write("record to") as connection:
-                    duplicates = self._writer.write(connection, batches)
+                    duplicates, taken = self._writer.write(connection, batches, taking)
                     reached(Landmark.RECORD_COMMIT, kinds)
                 reached(Landmark.RECORD_DONE, kinds)
         except StoreError as err:
             self._proved = float("-inf")
-            return err
+            return err, NOTHING
         self._writer.duplicates += duplicates
         self._through(receipt.notification for batch in batches for receipt in batch.receipts)
         self._proved = time.monotonic()
-        return None
+        return None, taken

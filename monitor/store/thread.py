@@ -14,6 +14,7 @@ from alerting.notification import Notification, Receipt
 from alerting.state import Changes, Record, State
 from monitor.store.errors import Fault, StoreError
 from monitor.store.page import OutboxStats, Page, Token
+from monitor.store.taking import Taking
 from monitor.store.worker import Job, Recording, Recordings, Renewal, Stop, Worker
 
 if TYPE_CHECKING:
@@ -113,6 +114,23 @@ class StoreThread:
         recordings = tuple(Recording(changes=changes, answer=loop.create_future()) for changes in group)
         self._running().put(Recordings(group=recordings))
         return list(await asyncio.gather(*(one.answer for one in recordings), return_exceptions=True))
+
+    async def record_taking(
+        self, group: Sequence[Changes], taking: Taking
+    ) -> tuple[list[BaseException | None], frozenset[str] | None]:
+        """Write changes as `record_all` does, what is `taking` as claimed already.
+
+        Return also what is claimed with that, and durably so; None where some may be that nobody knows of.
+        """
+        loop = asyncio.get_running_loop()
+        recordings = tuple(
+            Recording(changes=changes, answer=loop.create_future(), taking=taking) for changes in group
+        )
+        self._running().put(Recordings(group=recordings))
+        answers = await asyncio.gather(*(one.answer for one in recordings), return_exceptions=True)
+        outcomes = [answer if isinstance(answer, BaseException) else None for answer in answers]
+        taken = [answer for answer in answers if isinstance(answer, frozenset)]
+        return outcomes, frozenset().union(*taken) if len(taken) == len(answers) else None
 
     async def claim(
         self,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from alerting.state import Changes
 from monitor.store.errors import StoreError
+from monitor.store.taking import Taking
 
 if TYPE_CHECKING:
     from monitor.store.keeper import Keeper
@@ -40,10 +41,11 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
-    """Changes to write. They are written even where nobody waits any more."""
+    """Changes to write. They are written even where nobody waits any more. The answer is what was claimed with it."""
 
     changes: Changes
     answer: asyncio.Future[Any]
+    taking: Taking | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,14 +173,21 @@ class Worker:
     def _record(self, keeper: Keeper) -> None:
         group = [self._recordings.popleft() for _ in range(min(len(self._recordings), GROUP_MAX))]
         outcomes: list[StoreError | None] | list[Exception]
+        taking = next((task.taking for task in group if task.taking is not None), None)
+        taken: frozenset[str] | None = None
         try:
-            outcomes = keeper.use(lambda store: store.record_all([task.changes for task in group]))
+            outcomes, taken = keeper.use(
+                lambda store: store.record_taking([task.changes for task in group], taking)
+            )
             for error in filter(None, outcomes):
                 keeper.notice(error)
         except Exception as err:  # the thread outlives whatever it is
             outcomes = [err] * len(group)
         self._tell(
-            *(Answer(to=task.answer, error=error) for task, error in zip(group, outcomes, strict=True))
+            *(
+                Answer(to=task.answer, value=taken if task.taking is not None else None, error=error)
+                for task, error in zip(group, outcomes, strict=True)
+            )
         )
 
     def _do(self, keeper: Keeper, job: Job) -> None:

@@ -59,6 +59,7 @@ LIVES = count(1)
 
 ON_THE_DISK = (
     "record_all",
+    "record_taking",
     "record",
     "claim",
     "release",
@@ -130,16 +131,6 @@ class Core:
         self.now_asked: list[str] = []
         self.receipts: list[Receipt] = []
         self.tasks: list[asyncio.Task[None]] = []
-        self.pipeline = Pipeline(
-            state=state,
-            plan=config.plan,
-            store=self.store,  # type: ignore[arg-type]
-            clock=time,
-            vitals=self.vitals,
-            wake_delivery=self._wake,
-            look_again=self.again.append,
-            look_now=self.now_asked.append,
-        )
         self.delivery = Delivery(
             world=self,
             store=self.store,  # type: ignore[arg-type]
@@ -149,9 +140,17 @@ class Core:
             owner=f"me-{next(LIVES)}",
             random=Random(7),
         )
-
-    def _wake(self) -> None:
-        self.delivery.wake()
+        self.pipeline = Pipeline(
+            state=state,
+            plan=config.plan,
+            store=self.store,  # type: ignore[arg-type]
+            clock=time,
+            vitals=self.vitals,
+            wake_delivery=self.delivery.wake,
+            look_again=self.again.append,
+            look_now=self.now_asked.append,
+            sends=self.delivery,
+        )
 
     async def _received(self, given: Any) -> str:
         self.receipts.append(given.receipt)

@@ -59,9 +59,9 @@ BUGS: Final = (
         name="a page counts as accepted before it is sent",
         edits=(
             (
-                "monitor/store/claiming.py",
-                "            state=SENDING,\n            attempts=outbox.c.attempts + 1,",
-                '            state="accepted",\n            attempts=outbox.c.attempts + 1,',
+                "monitor/store/outbox.py",
+                'mine = {"state": SENDING, ',
+                'mine = {"state": "accepted", ',
             ),
         ),
         case=case("page", "send.begin@page"),
