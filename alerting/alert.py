@@ -118,6 +118,7 @@ def _begin(verdict: Verdict, threshold: Threshold) -> Alert:
         changed_at=at,
         breached=breached,
         failures=failures,
+        recent=1 if threshold.of > threshold.failures else 0,
         fired_at=None if ripe is None else at,
         **_words(verdict),
     )

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import Final
 
 from alerting.inputs import Received
-from alerting.notification import Receipt
+from alerting.notification import Notification, Receipt
 from alerting.state import Changes
 from monitor.delivery.marks import Marks
 from monitor.store.errors import Fault, StoreError
@@ -70,3 +71,15 @@ class Booking:
             log.error("cannot book a receipt of %s: %s", receipt.notification, problem)  # noqa: TRY400 - one line
             return None
         return True
+
+
+def receipt_again(known: Notification, attempt: int, at: datetime) -> Receipt:
+    """Return the receipt of an attempt of which the store does not know yet how it ended."""
+    return Receipt(
+        notification=known.id,
+        attempt=attempt,
+        state=known.state,
+        at=at,
+        reason=known.reason,
+        detail=known.detail,
+    )

@@ -11,7 +11,7 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from random import Random
 from typing import Final
 
@@ -24,7 +24,7 @@ from config.model import Channel
 from monitor.clock import Clock
 from monitor.daemon import Vitals
 from monitor.delivery import health
-from monitor.delivery.booking import Booking
+from monitor.delivery.booking import Booking, receipt_again
 from monitor.delivery.leaving import Leaving, together
 from monitor.delivery.marks import Marks
 from monitor.delivery.rates import Rates
@@ -264,7 +264,7 @@ class Delivery:
                     fresh.append(row)
                 # else the receipt of that very attempt is on its way to the disk
             else:
-                answered.append(_again(known, row.attempts, self._clock.now()))
+                answered.append(receipt_again(known, row.attempts, self._clock.now()))
         for group in together(fresh):
             self._begin(group)
         return answered
@@ -390,14 +390,3 @@ class Delivery:
 
 def _full(room: dict[str, int]) -> frozenset[str]:
     return frozenset(name for name, free in room.items() if free <= 0)
-
-
-def _again(known: Notification, attempt: int, at: datetime) -> Receipt:
-    return Receipt(
-        notification=known.id,
-        attempt=attempt,
-        state=known.state,
-        at=at,
-        reason=known.reason,
-        detail=known.detail,
-    )
