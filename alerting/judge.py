@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +16,8 @@ from alerting.thresholds.threshold import JointThreshold, LevelThreshold, Thresh
 from alerting.thresholds.verdict import Reading, judge
 from probes.sample import Outcome, Sample
 
+MOST_AWAITED: Final = 1000
+"""Samples of one check kept while its past is read."""
 NOTHING: Final[Mapping[str, tuple[Reading, ...]]] = {}
 
 
@@ -67,6 +69,8 @@ class Judge:
         self._compiled: dict[int, _Compiled] = {}
         self._plan: Plan | None = None
         self._series: dict[str, Series] = {}
+        self._awaited: dict[str, list[Sample]] = {}
+        """What was seen of checks whose past is on its way."""
 
     def __call__(self, sample: Sample, state: State, plan: Plan) -> Judged | None:
         """Return the verdicts on a sample; None where they would change nothing."""
@@ -78,6 +82,12 @@ class Judge:
         compiled = self._of(check, plan)
         series = self._series_of(check, compiled) if compiled.remembering else None
         loud = series is not None and series.take(sample)
+        if (
+            self._awaited
+            and (since := self._awaited.get(sample.check)) is not None
+            and len(since) < MOST_AWAITED
+        ):
+            since.append(sample)
         if (
             proven
             and not loud
@@ -110,19 +120,36 @@ class Judge:
             parts=frozenset(sample.parts),
         )
 
-    def recall(self, sample: Sample, plan: Plan) -> None:
-        """Remember a sample of before the start, oldest first, without judging it."""
-        check = plan.checks.get(sample.check)
-        if check is not None and (compiled := self._of(check, plan)).remembering:
-            self._series_of(check, compiled).take(sample)
+    def remembering(self, plan: Plan) -> dict[str, tuple[LevelThreshold, ...]]:
+        """Return the checks that have thresholds to which one value says nothing, with those thresholds."""
+        found = {name: self._of(check, plan).remembering for name, check in plan.checks.items()}
+        return {name: thresholds for name, thresholds in found.items() if thresholds}
 
-    def recall_hours(
-        self, check: str, metric: str, part: str, hours: Mapping[int, tuple[float, int]], plan: Plan
+    def await_past(self, checks: Iterable[str]) -> None:
+        """Begin to keep what is seen of these checks, until `recall` brings what was seen before."""
+        self._awaited = {name: [] for name in checks}
+
+    def recall(
+        self,
+        check: str,
+        past: Iterable[Sample],
+        hours: Mapping[tuple[str, str], Mapping[int, tuple[float, int]]],
+        plan: Plan,
     ) -> None:
-        """Remember sum and count of a series in former hours, by hours since the epoch."""
+        """Remember the samples of a check from before the start, oldest first, and then those of since.
+
+        `hours` are sum and count of former hours, by hours since the epoch, for each metric and part.
+        """
+        since = self._awaited.pop(check, [])
         known = plan.checks.get(check)
-        if known is not None and (compiled := self._of(known, plan)).remembering:
-            self._series_of(known, compiled).remember(metric, part, hours)
+        if known is None or not (compiled := self._of(known, plan)).remembering:
+            return
+        series = Series(compiled.remembering)
+        for (metric, part), folded in hours.items():
+            series.remember(metric, part, folded)
+        for sample in (*(one for one in past if not since or one.at < since[0].at), *since):
+            series.take(sample)
+        self._series[check] = series
 
     def _of(self, check: CheckPlan, plan: Plan) -> _Compiled:
         if self._plan is not plan:

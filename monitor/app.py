@@ -35,6 +35,7 @@ from monitor.lookout import Lookout
 from monitor.memory import give_back
 from monitor.pipeline import Pipeline
 from monitor.pulse import Pulse
+from monitor.recall import recall
 from monitor.reload import HANGS, complaint_line, unchangeable
 from monitor.rounds import Rounds
 from monitor.selfwatch import SelfWatch
@@ -270,6 +271,10 @@ class App:
     async def finish_taking_over(self) -> None:
         """Return once what a former process left is recorded as taken up."""
         await self._left.finish()
+
+    async def recall_past(self) -> None:
+        """Give thresholds that look back what was seen before the start. Never fails."""
+        await recall(self.pipeline.judge, self.config.plan, self.sample_history, self.clock.now(), self.aside)
 
     async def _take_up(self, given: Input) -> None:
         try:

@@ -76,9 +76,9 @@ class Pipeline:
         self._look_now = look_now
         self._stand_by = stand_by
         self._holds = holds
-        self._quick = Judge()
-        self._listening = Listening(self._quick)
-        self._judge: Judge | Listening = self._listening if waited_for(state) else self._quick
+        self.judge = Judge()
+        self._listening = Listening(self.judge)
+        self._judge: Judge | Listening = self._listening if waited_for(state) else self.judge
         self._inputs: deque[Asked] = deque()
         self._arrived = asyncio.Event()
         self._pace = Pace()
@@ -161,7 +161,7 @@ class Pipeline:
         self._vitals.decided += 1
         asked.decision = decision
         self.state.apply(decision.changes)
-        self._judge = self._listening if waited_for(self.state) else self._quick
+        self._judge = self._listening if waited_for(self.state) else self.judge
         return True
 
     def _act(self, recorded: list[Asked]) -> None:

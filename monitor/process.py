@@ -78,6 +78,7 @@ async def serve(loader: Callable[[], Config], clock: Clock) -> None:
             running.append(tasks.create_task(app.crew.run(), name="workers"))
             await app.take_over()
             await app.crew.manned(MANNED)
+            running.append(tasks.create_task(app.recall_past(), name="recall"))
             app.watch()
             running += [
                 tasks.create_task(app.delivery.run(), name="delivery"),

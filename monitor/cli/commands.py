@@ -59,6 +59,11 @@ SECTIONS: Final[dict[str, tuple[Entry, ...]]] = {
         ),
         ("oncall", "local.oncall:oncall", "Show who is on call, now or at a time."),
         ("history", "remote.history:history", "Show what a check saw over hours or months."),
+        (
+            "simulate",
+            "local.simulate:simulate",
+            "Count what other thresholds would have made of what was seen.",
+        ),
         ("probe", "local.probe:probe", "Run one check once, right here."),
     ),
     "Act": _entries(

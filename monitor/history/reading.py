@@ -163,6 +163,20 @@ def samples(path: Path, since: datetime, until: datetime) -> Iterator[Sample]:
             yield from (sample for ended, sample in found if start <= ended < end)
 
 
+def samples_of(path: Path, check: str, since: datetime, until: datetime) -> Iterator[Sample]:
+    """Give the samples of one check that began in that time, as they came. Raises HistoryError without a history."""
+    start, end = int(since.timestamp() * 1000), int(until.timestamp() * 1000)
+    with closing(HistoryFile.open_to_read(path)) as file:
+        subject = file.subject(check, "")
+        for data in () if subject is None else file.between(Level.RAW, subject // GROUP, 0, start, end):
+            found = [sample for _, sample in _samples(file, unpack(data)) if sample.check == check]
+            yield from (sample for sample in sorted(found, key=_begun) if since <= sample.at < until)
+
+
+def _begun(sample: Sample) -> datetime:
+    return sample.at
+
+
 def _samples(file: HistoryFile, sections: Iterable[Section]) -> Iterator[tuple[float, Sample]]:
     """Give the samples of a block, each with when it ended (ms)."""
     parts: dict[tuple[str, int], dict[str, dict[str, float]]] = {}
