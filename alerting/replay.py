@@ -15,7 +15,7 @@ from alerting.desk.passing import busy
 from alerting.desk.wanted import unwanted
 from alerting.incidents.incident import Entry, Incident
 from alerting.inputs import Input, Judged, Received, Reloaded, Tick
-from alerting.judge import Judge
+from alerting.judge import Judge, Listening, waited_for
 from alerting.notification import Kind, Notification, NotificationState, Receipt
 from alerting.plan import Plan
 from alerting.severity import Severity
@@ -61,7 +61,8 @@ class Replay:
     def sample(self, sample: Sample) -> None:
         """Let time pass until the sample, and take it."""
         self.until(sample.at)
-        judged = self.judge(sample, self.state, self.plan)
+        judge = Listening(self.judge) if waited_for(self.state) else self.judge
+        judged = judge(sample, self.state, self.plan)
         if judged is not None:
             self._submit(judged)
             self._deliver()
@@ -77,6 +78,8 @@ class Replay:
             error=ErrorClass.CONNECT,
         )
         self._submit(Judged(check=check, at=self.now, worked=False, verdicts=(verdict,)))
+        for upstream in self.plan.dependencies.upstream.get(check, ()):  # looked at, and found good
+            self._submit(Judged(check=upstream, at=self.now, worked=True, verdicts=()))
         self._deliver()
 
     def until(self, instant: datetime) -> None:

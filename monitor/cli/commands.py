@@ -55,14 +55,14 @@ SECTIONS: Final[dict[str, tuple[Entry, ...]]] = {
         (
             "explain",
             "remote.explain:explain",
-            "Show why a check is alerting or is not, and who would be told.",
+            "Show why something is alerting or is not, and who would be told.",
         ),
         ("oncall", "local.oncall:oncall", "Show who is on call, now or at a time."),
         ("history", "remote.history:history", "Show what a check saw over hours or months."),
         (
             "simulate",
             "local.simulate:simulate",
-            "Count what other thresholds would have made of what was seen.",
+            "Replay what checks saw, and count what it would have made.",
         ),
         ("probe", "local.probe:probe", "Run one check once, right here."),
     ),

@@ -155,6 +155,8 @@ class WebDaemon:
         await self.all_up()
         self.clock.pass_(10)
         await self.sample(check, Outcome.DOWN)
+        for upstream in self.config.plan.dependencies.upstream.get(check, ()):
+            await self.sample(upstream)  # what it depends on works: it is a cause itself
         return max(self.state.records[Incident], key=lambda number: int(number.split("-")[1]))
 
 
