@@ -251,6 +251,13 @@ def eased(draft: Draft, incident: Incident) -> None:
         recovered(draft, incident)
 
 
+def taken_back(draft: Draft, incident: Incident) -> None:
+    """What flaps is felt again before its end was told: it is not over, and there are no words for each turn."""
+    known = live(draft, incident)
+    if known is not None and known.recovered_at is not None and any(felt(draft, incident)):
+        draft.put(replace(known, recovered_at=None, all_clear_at=None))
+
+
 def replanned(draft: Draft, incident: Incident) -> None:
     """Close what customers read where a new plan has nothing public left that is down: nobody saw it recover.
 

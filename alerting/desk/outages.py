@@ -289,5 +289,5 @@ def _reopen(draft: Draft, incident: Incident, alert: Alert, group: Group) -> str
     if not incident.quiet and incident.flapping is None:
         alarm.start(draft, incident)
     elif not incident.quiet:
-        customers.consider(draft, incident, once_more=True)
+        customers.taken_back(draft, customers.consider(draft, incident, once_more=True))
     return incident.id

@@ -49,6 +49,8 @@ def settle(draft: Draft, incident: Incident, *, fired: bool = True) -> None:
         draft.note(incident.id, "relapsed", describe(active_alerts(draft, incident)[0]))
         if turning.turned(draft, back).flapping is None:
             paging.resume(draft, back)
+        else:
+            customers.taken_back(draft, back)
     elif not firing and incident.state is IncidentState.OPEN:
         _recover(draft, turning.turned(draft, incident))
 

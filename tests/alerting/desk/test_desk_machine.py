@@ -196,6 +196,7 @@ class Desk(RuleBasedStateMachine):
             alerts = active_alerts(draft, incident)
             firing = any(alert.state.value == "firing" for alert in alerts)
             waits = incident.state is not IncidentState.OPEN or incident.acknowledgement or incident.quiet
+            waits = waits or incident.flapping  # until it has come to rest, which time brings
             if waits or not firing or incident.severity is not Severity.CRITICAL:
                 continue
             escalation = state.records[Escalation].get(incident.id)
