@@ -283,6 +283,7 @@ class Model:
                 model_mail.reroute(book, outage)
                 model_paging.revive(book, outage)
         model_depends.replanned(book)
+        self._mute()  # a silence may have ended while no process ran
 
     def spoke(self, given: Spoke) -> None:
         """Somebody has spoken to customers about an incident, and so is at work on it."""

@@ -34,7 +34,9 @@ from lab.world import Outage, World
 CONFIG: Final = """
 host: off
 site: {{name: Lab, timezone: UTC, languages: [en]}}
-defaults: {{every: 1s, timeout: 1s, failures: 2, retry_every: 200ms, recover: 2, group_by: check}}
+defaults:
+  {{every: 1s, timeout: 1s, failures: 2, retry_every: 200ms, recover: 2, group_by: check,
+    flapping: {{changes: 100, within: 1s}}}}      # outages follow one another as fast as they are told
 {checks}
 people:
   li:   {{name: Li, channels: {{pager: li}}, language: en}}
