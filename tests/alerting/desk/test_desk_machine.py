@@ -239,6 +239,9 @@ class Desk(RuleBasedStateMachine):
             if not incident.state.active:
                 continue
             alerts = active_alerts(draft, incident)
+            if not alerts and incident.flapping is not None:
+                assert incident.state is IncidentState.RECOVERING  # it stays until it has come to rest
+                continue
             assert alerts, f"{incident.id} goes on without an alert"
             assert alerts[0].severity is incident.severity
             firing = any(alert.state.value == "firing" for alert in alerts)
