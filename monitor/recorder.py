@@ -77,6 +77,9 @@ class Recorder:
         self._group: list[Asked] = []
         """What is being written. Nothing else is handed over before it is known what came of it."""
         self._writing: asyncio.Task[list[BaseException | None]] | None = None
+        self._claims = False
+        """True where what is written is claimed with that; what was is in `_taken` then, None where nobody knows."""
+        self._taken: frozenset[str] | None = None
         self._problem: StoreError | None = None
         self._again_at = 0.0
 
@@ -114,6 +117,7 @@ class Recorder:
                 self._hold(StoreError("the store does not answer", fault=Fault.BUSY))
                 return done
             group, self._group = self._group, []
+            await self._begin()
             for place, (asked, problem) in enumerate(zip(group, outcomes, strict=True)):
                 if isinstance(problem, StoreError) and problem.fault is not Fault.REFUSED:
                     self._waiting.extendleft(reversed(group[place:]))
@@ -151,17 +155,21 @@ class Recorder:
 
     async def _record(self, changing: list[Changes]) -> list[BaseException | None]:
         """Write it; what can leave at once is claimed with that, and leaves."""
-        sends, taking, taken = self._sends, None, None
-        if sends is not None and self._problem is None:
-            taking = sends.take(_last_words(changing))
-        if sends is None or taking is None:
+        taking = None
+        if self._sends is not None and self._problem is None:
+            taking = self._sends.take(_last_words(changing))
+        if taking is None:
             return await self._store.record_all(changing)
-        try:
-            outcomes, taken = await self._store.record_taking(changing, taking)
-        finally:
-            await sends.begin(taken)
-        self.begun |= taken or frozenset()
+        self._claims, self._taken = True, None
+        outcomes, self._taken = await self._store.record_taking(changing, taking)
         return outcomes
+
+    async def _begin(self) -> None:
+        """Have what was claimed sent; not before it is known here, so that what comes of it can be recorded, too."""
+        if self._claims and self._sends is not None:
+            self._claims, taken = False, self._taken
+            await self._sends.begin(taken)
+            self.begun |= taken or frozenset()
 
     def _hold(self, problem: StoreError) -> None:
         if self._problem is None:

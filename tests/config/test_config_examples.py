@@ -156,7 +156,7 @@ def test_the_shipped_file_loads_without_credentials_and_watches_this_machine(tmp
     assert list(loaded.checks) == ["cpu", "memory", "swap", "load", "disk", "bandwidth"]
     assert loaded.state_dir == tmp_path / "state"
     assert loaded.store == f"sqlite:///{tmp_path}/state/nightbell.db"
-    assert len(loaded.warnings) == 3
+    assert len(loaded.warnings) == 2
 
 
 def test_every_commented_line_of_the_shipped_file_may_be_uncommented(tmp_path: Path) -> None:

@@ -136,10 +136,12 @@ def test_what_is_remembered_outlives_a_reload_that_leaves_the_threshold_alone() 
 
 def test_a_judge_that_recalls_the_samples_of_before_the_start_judges_like_one_that_never_ended() -> None:
     former, later = World(BUSY), World(BUSY)
+    past = []
     for _ in range(4):
         former.sees(0.9)
         later.at = former.at
-        later.judge.recall(later.sample(0.9, {}), later.plan)
+        past.append(later.sample(0.9, {}))
+    later.judge.recall("home", past, {}, later.plan)
     assert _held(former.sees(0.9)) == _held(later.sees(0.9)) == ["home/busy"]
 
 
@@ -147,7 +149,7 @@ def test_hours_of_before_the_start_are_recalled_as_what_is_usual() -> None:
     world = World(SURGE)
     hour = int(START.timestamp()) // HOUR
     hours = {hour - 24 * day: (36.0, 360) for day in (1, 2, 3)}
-    world.judge.recall_hours("home", "used_ratio", "", hours, world.plan)
+    world.judge.recall("home", [], {("used_ratio", ""): hours}, world.plan)
     heard = [_held(world.sees(0.4)) for _ in range(6)]
     assert heard[-1] == ["home/surge"]
 
