@@ -144,7 +144,7 @@ def test_the_example_of_the_whole_contract_means_what_it_says(tmp_path: Path) ->
     assert plan.terms[TicketClass.GENERAL].remind == timedelta(hours=3)
     assert plan.people["han"].skills == ("database",)
     assert [text for text in loaded.warnings if "not acted on" not in text] == []
-    assert len(loaded.warnings) == 3
+    assert len(loaded.warnings) == 2
     assert (plan.bundle, plan.heartbeat) == (timedelta(minutes=1), timedelta(minutes=1))
     assert loaded.channels["heartbeat"].notifier == Heartbeat(url="https://hc.example/ping/1")
 
@@ -156,7 +156,7 @@ def test_the_shipped_file_loads_without_credentials_and_watches_this_machine(tmp
     assert list(loaded.checks) == ["cpu", "memory", "swap", "load", "disk", "bandwidth"]
     assert loaded.state_dir == tmp_path / "state"
     assert loaded.store == f"sqlite:///{tmp_path}/state/nightbell.db"
-    assert len(loaded.warnings) == 2
+    assert len(loaded.warnings) == 3
 
 
 def test_every_commented_line_of_the_shipped_file_may_be_uncommented(tmp_path: Path) -> None:
