@@ -48,6 +48,9 @@ async def recall(judge: Judge, plan: Plan, history: History, now: datetime, asid
         except (HistoryError, TimeoutError, *Errors) as error:
             log.warning("thresholds of %s that look back begin anew: %s", check, error)
             past, hours = [], {}
+        except Exception:  # whatever is wrong with what was kept, it must not end the daemon
+            log.exception("thresholds of %s that look back begin anew", check)
+            past, hours = [], {}
         judge.recall(check, past, hours, plan)
     return len(wanted)
 

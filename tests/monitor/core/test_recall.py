@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -117,4 +119,11 @@ def test_what_is_seen_while_the_past_is_read_is_not_lost(tmp_path: Path) -> None
 def test_a_damaged_history_lets_thresholds_begin_anew(tmp_path: Path) -> None:
     past = _lived(tmp_path, 0.9, 60)
     past.path.write_bytes(b"no database" * 100)
+    assert _judged(past, _plan(BUSY), [0.9]) == []
+
+
+def test_blocks_that_cannot_be_unpacked_let_thresholds_begin_anew(tmp_path: Path) -> None:
+    past = _lived(tmp_path, 0.9, 60)
+    with closing(sqlite3.connect(past.path)) as file, file:
+        file.execute("UPDATE blocks SET data = x'00ff00ff'")
     assert _judged(past, _plan(BUSY), [0.9]) == []
