@@ -321,9 +321,10 @@ class Delivery:
             name: min(room[name], free)
             for name, free in self._rates.free(self._world.config.channels, now).items()
         }
-        for row in self._taking.values():
-            if row.channel in room:
-                room[row.channel] -= 1
+        if not self._failing():  # else they leave from memory, and must not be in their own way
+            for row in self._taking.values():
+                if row.channel in room:
+                    room[row.channel] -= 1
         return room
 
     def _lease(self) -> timedelta:

@@ -145,3 +145,21 @@ def test_a_stop_gives_back_what_was_claimed_and_not_begun(tmp_path: Path) -> Non
             assert row.not_before - here.clock.now() < timedelta(0)
 
     virtually(story)
+
+
+def test_pages_whose_record_hangs_leave_from_memory_although_they_were_to_fill_their_channel(
+    tmp_path: Path,
+) -> None:
+    async def story(here: Core) -> None:
+        sms = here.providers["sms"]
+        await asyncio.sleep(1)
+        here.store.open.clear()
+        fail(here, "home")
+        await until(lambda: len(sms.took) == 1, within=4 * STORE_ANSWERS)
+        here.store.open.set()
+        await asyncio.sleep(30)
+        assert len(sms.took) == 1
+        [page] = here.told(Kind.PAGE)
+        assert (await here.row(page.id)).state is NotificationState.ACCEPTED
+
+    within(tmp_path, story, text=ALONE, parallel=1)
